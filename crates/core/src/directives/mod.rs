@@ -1,0 +1,1 @@
+//! The directive table: names, contexts, parsing, typed configuration and merging.
