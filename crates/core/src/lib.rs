@@ -2,5 +2,14 @@
 //! httpd and daemon processes, and the seam between a request and the engine that answers it.
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod directives;
+pub mod embedded;
+pub mod exchange;
+pub mod frame;
+pub mod head;
+pub mod keys;
+pub mod level;
 pub mod mapping;
+pub mod version;
+mod wire;

@@ -1,0 +1,173 @@
+//! What httpd's parent, the supervisor and the daemons tell each other, beside the requests.
+//!
+//! Messages are JSON over SOCK_SEQPACKET sockets, one message a packet, descriptors attached as
+//! SCM_RIGHTS. They are few and rare, so being readable in a trace is worth more than bytes.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::level::Level;
+
+/// Descriptors of a daemon process: standard error is the group's error log.
+pub mod descriptor {
+    /// The group's listening socket.
+    pub const LISTENER: i32 = 3;
+    /// The control socket to the supervisor.
+    pub const CONTROL: i32 = 4;
+    /// The group's request slots (`wsgi_ipc::scoreboard`).
+    pub const SLOTS: i32 = 5;
+}
+
+/// Descriptor of the supervisor's control socket to httpd's parent.
+pub const SUPERVISOR_CONTROL: i32 = 3;
+
+/// A script to run when a process starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportScript {
+    /// The file.
+    pub path: String,
+    /// Interpreter to run it in; empty for the main one.
+    pub application_group: String,
+}
+
+/// What a CPython host needs to know, in a daemon or in an httpd child.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EngineSpec {
+    /// Name of the daemon group; empty in httpd children.
+    pub process_group: String,
+    /// Whether this is a daemon process: a changed script then replaces the process instead of
+    /// being run again in it.
+    pub is_daemon: bool,
+    /// `mod_wsgi.maximum_processes`.
+    pub maximum_processes: u32,
+    /// `mod_wsgi.threads_per_process`.
+    pub threads_per_process: u32,
+    /// `wsgi.multithread`.
+    pub multithread: bool,
+    /// `wsgi.multiprocess`.
+    pub multiprocess: bool,
+    /// `wsgi.run_once`.
+    pub run_once: bool,
+    /// `apache.version`.
+    pub apache_version: (u32, u32, u32),
+    /// httpd's banner, `apache.description`.
+    pub server_description: String,
+    /// `apache.mpm_name`.
+    pub mpm_name: String,
+    /// `apache.build_date`.
+    pub build_date: String,
+    /// Prefix of the Python installation or root of a virtual environment.
+    pub python_home: Option<String>,
+    /// Directories for `site.addsitedir`, moved to the front of `sys.path`.
+    pub python_path: Vec<String>,
+    /// `PYTHON_EGG_CACHE`.
+    pub python_eggs: Option<String>,
+    /// First entry of `sys.path` (`home=`).
+    pub home: Option<String>,
+    /// Name and home directory of the user the process runs as, to correct `os.environ`.
+    pub user: Option<(String, String)>,
+    /// Scripts to run at start, in configuration order.
+    pub import_scripts: Vec<ImportScript>,
+    /// `WSGIPythonOptimize`.
+    pub optimize: u8,
+    /// `WSGIDontWriteBytecode`.
+    pub dont_write_bytecode: bool,
+    /// `WSGIPythonWarnings`.
+    pub warnings: Vec<String>,
+    /// `WSGIPythonHashSeed` as a number; `None` is random.
+    pub hash_seed: Option<u32>,
+    /// Whether script paths name the same file in any case (`WSGICaseSensitivity Off`).
+    pub ignores_case: bool,
+}
+
+/// A daemon group as the supervisor starts it. Descriptors attached to the message, in this
+/// order: listener, slots, process table, error log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// What the daemons' CPython hosts need; `engine.process_group` is the group's name.
+    pub engine: EngineSpec,
+    /// Number of daemon processes.
+    pub processes: u32,
+    /// Worker threads of each.
+    pub threads: u32,
+    /// The daemon program (one per Python version).
+    pub program: String,
+    /// User and group to run as; `None` when httpd was not started as root.
+    pub identity: Option<Identity>,
+    /// File mode creation mask; `None` inherits.
+    pub umask: Option<u32>,
+    /// Working directory; `None` inherits.
+    pub working_directory: Option<String>,
+    /// `LANG`.
+    pub lang: Option<String>,
+    /// `LC_ALL`.
+    pub locale: Option<String>,
+    /// Process title, expanded.
+    pub display_name: Option<String>,
+    /// Seconds from the start of a shutdown to the forced end; 0 waits for ever.
+    pub shutdown_timeout: u32,
+    /// Seconds a read or write on a request's connection may wait.
+    pub socket_timeout: u32,
+    /// Seconds after which a queued request is no longer taken; 0 never.
+    pub queue_timeout: u32,
+    /// Most severe level number that is still logged for `wsgi` in the group's server.
+    pub log_level: Level,
+    /// Slots at the disposal of the group's processes, `threads` to each.
+    pub slots: u32,
+}
+
+/// Whom a daemon runs as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// User id; never 0.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// All group ids, the primary one first.
+    pub groups: Vec<u32>,
+}
+
+/// From httpd's parent to the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToSupervisor {
+    /// A group of the configuration being handed over.
+    Group(Box<GroupSpec>),
+    /// The configuration is complete: start what is new, replace what was there, end the rest.
+    Commit,
+    /// httpd stops: drain everything, then exit.
+    Stop,
+}
+
+/// From the supervisor to a daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToDaemon {
+    /// First message: who the process is.
+    Configure {
+        /// The group.
+        group: Box<GroupSpec>,
+        /// Number of this process in its group, never used again.
+        epoch: u64,
+        /// First of its slots.
+        first_slot: u32,
+    },
+    /// Take no new request, finish what is running, end.
+    Drain,
+}
+
+/// From a daemon to the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromDaemon {
+    /// Import scripts have run, worker threads take requests.
+    Ready,
+    /// A script has changed: this process drains, the whole group wants new processes.
+    Stale,
+}
+
+/// The bytes of a message.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(message)
+}
+
+/// Reads a message.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}

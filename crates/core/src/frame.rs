@@ -1,0 +1,164 @@
+//! The frames that carry one request over a connection between an httpd child and a daemon.
+//!
+//! A frame is a 16 byte header and its payload. Both directions are open at the same time. Every
+//! frame names its request, so that nothing left over can be mistaken for another one's.
+//!
+//! ```text
+//! httpd to daemon:  Request, then Body* when the daemon asks with Want (a small body that is
+//!                   already there follows Request at once); the last Body carries LAST
+//! daemon to httpd:  Requeue                                   nothing was run: ask another process
+//!                   (Log | Want)*, Head, (Log | Want | Data)*, End | Abort
+//!                   (Log | Want)*, Fail                       no response was begun
+//! ```
+//!
+//! End, Abort, Fail and Requeue close the exchange: end of file alone proves nothing, because a
+//! child that the application forked may hold a copy of the connection.
+
+use crate::wire::{Malformed, Reader};
+
+/// Bytes of a frame header.
+pub const HEADER: usize = 16;
+
+/// Largest payload of one frame; a longer one is a broken peer.
+pub const MAX_PAYLOAD: usize = 16 << 20;
+
+/// Most request body bytes that httpd sends for one [`Kind::Want`]. It fits the default buffer of
+/// a unix socket, so that sending it never waits for a daemon that is itself sending.
+pub const BODY_WINDOW: usize = 64 << 10;
+
+/// Bit of [`Header::flags`] on [`Kind::Body`]: no more body follows.
+pub const LAST: u8 = 1;
+
+/// Bit of [`Header::flags`] on [`Kind::Data`]: more follows at once, no need to flush.
+pub const MORE: u8 = 2;
+
+/// What a frame carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A request head ([`crate::head::RequestHead`]).
+    Request = 1,
+    /// Request body bytes.
+    Body = 2,
+    /// The request body cannot be read any further; the payload says why.
+    BodyError = 3,
+    /// Asks for up to [`BODY_WINDOW`] bytes of the request body; somebody waits for them.
+    Want = 4,
+    /// A response head ([`crate::head::ResponseHead`]).
+    Head = 5,
+    /// Response body bytes.
+    Data = 6,
+    /// A log record of the request; `value` is its level.
+    Log = 7,
+    /// No response was begun: httpd answers with the status in `value`.
+    Fail = 8,
+    /// The response is complete.
+    End = 9,
+    /// The response ends without being complete.
+    Abort = 10,
+    /// Nothing was run: this process drains or has old code.
+    Requeue = 11,
+}
+
+impl Kind {
+    fn from_number(number: u8) -> Option<Self> {
+        const KINDS: [Kind; 11] = [
+            Kind::Request,
+            Kind::Body,
+            Kind::BodyError,
+            Kind::Want,
+            Kind::Head,
+            Kind::Data,
+            Kind::Log,
+            Kind::Fail,
+            Kind::End,
+            Kind::Abort,
+            Kind::Requeue,
+        ];
+        KINDS.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A frame's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// What follows.
+    pub kind: Kind,
+    /// [`LAST`] or [`MORE`].
+    pub flags: u8,
+    /// Level or status, by kind; otherwise 0.
+    pub value: u16,
+    /// Bytes of payload.
+    pub length: u32,
+    /// The request.
+    pub request_id: u64,
+}
+
+impl Header {
+    /// A header without flags and value.
+    pub fn new(kind: Kind, request_id: u64, length: usize) -> Self {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        Self { kind, flags: 0, value: 0, length, request_id }
+    }
+
+    /// The same header with other flags.
+    pub fn with_flags(self, flags: u8) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// The same header with another value.
+    pub fn with_value(self, value: u16) -> Self {
+        Self { value, ..self }
+    }
+
+    /// The header's bytes.
+    pub fn encode(&self) -> [u8; HEADER] {
+        let [l0, l1, l2, l3] = self.length.to_le_bytes();
+        let [v0, v1] = self.value.to_le_bytes();
+        let [i0, i1, i2, i3, i4, i5, i6, i7] = self.request_id.to_le_bytes();
+        [l0, l1, l2, l3, self.kind as u8, self.flags, v0, v1, i0, i1, i2, i3, i4, i5, i6, i7]
+    }
+
+    /// Reads a header; an unknown kind or a payload beyond [`MAX_PAYLOAD`] is malformed.
+    pub fn decode(bytes: &[u8; HEADER]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "frame header");
+        let length = reader.u32()?;
+        let kind = Kind::from_number(reader.u8()?).ok_or(reader.malformed())?;
+        let flags = reader.u8()?;
+        let value = reader.u16()?;
+        let request_id = reader.u64()?;
+        if length as usize > MAX_PAYLOAD {
+            return Err(reader.malformed());
+        }
+        Ok(Self { kind, flags, value, length, request_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_header_survives_the_wire(
+            kind in 1u8..=11, flags in any::<u8>(), value in any::<u16>(),
+            length in 0..=MAX_PAYLOAD, id in any::<u64>(),
+        ) {
+            let header = Header::new(Kind::from_number(kind).unwrap(), id, length)
+                .with_flags(flags).with_value(value);
+            prop_assert_eq!(Header::decode(&header.encode()), Ok(header));
+        }
+
+        #[test]
+        fn decoding_anything_never_panics(bytes in any::<[u8; HEADER]>()) {
+            Header::decode(&bytes).ok();
+        }
+    }
+
+    #[test]
+    fn an_oversized_payload_is_refused() {
+        let header = Header::new(Kind::Data, 1, MAX_PAYLOAD + 1);
+        assert!(Header::decode(&header.encode()).is_err());
+    }
+}

@@ -1,0 +1,292 @@
+//! Heads of requests and responses, as the engine sees them and as bytes.
+//!
+//! Both placements encode the request head once in httpd and decode it once beside the
+//! interpreter: as a frame to a daemon, as a memory block in embedded mode.
+
+use crate::{
+    keys,
+    wire::{self, Reader},
+};
+
+pub use crate::wire::Malformed;
+
+/// Bits of [`RequestHead::flags`].
+pub mod flag {
+    /// `WSGIScriptReloading` is on.
+    pub const SCRIPT_RELOADING: u32 = 1;
+    /// `wsgi.url_scheme` is `https`.
+    pub const HTTPS: u32 = 2;
+    /// The request method the client sent was HEAD.
+    pub const HEAD: u32 = 4;
+    /// A request body may follow (Content-Length above zero, or chunked).
+    pub const BODY: u32 = 8;
+    /// `WSGIIgnoreActivity` is on.
+    pub const IGNORE_ACTIVITY: u32 = 16;
+    /// `WSGIEnableSendfile` is on.
+    pub const SENDFILE: u32 = 32;
+    /// The response goes to a client that does not read bodies of unknown length as framed
+    /// (HTTP/1.0): its end is the end of the connection.
+    pub const HTTP10: u32 = 64;
+}
+
+/// What httpd tells the engine about a request, beside its environ entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHead<'a> {
+    /// Number of the request, unique over all httpd children of the server.
+    pub request_id: u64,
+    /// Bits of [`flag`].
+    pub flags: u32,
+    /// Modification time of the script in µs since the epoch, from httpd's own stat; 0 when
+    /// httpd could not tell.
+    pub script_mtime: i64,
+    /// When httpd took the request, µs since the epoch.
+    pub request_start: i64,
+    /// When httpd turned to the daemon, µs since the epoch; 0 embedded.
+    pub queue_start: i64,
+    /// The file that holds the application.
+    pub script: &'a [u8],
+    /// Name of the interpreter; empty for the main one.
+    pub application_group: &'a [u8],
+    /// Name of the application in the script.
+    pub callable: &'a [u8],
+    environ: &'a [u8],
+}
+
+/// Collects a request head; [`RequestHeadBuilder::finish`] gives its bytes.
+#[derive(Debug, Default)]
+pub struct RequestHeadBuilder {
+    environ: Vec<u8>,
+}
+
+impl RequestHeadBuilder {
+    /// A builder without entries.
+    pub fn new() -> Self {
+        Self { environ: Vec::with_capacity(2048) }
+    }
+
+    /// Adds an environ entry; `None` is the value of an httpd entry without one. The last entry
+    /// with a key wins.
+    pub fn entry(&mut self, key: &[u8], value: Option<&[u8]>) {
+        match keys::number_of(key) {
+            Some(number) => wire::put_u16(&mut self.environ, number),
+            None => {
+                wire::put_u16(&mut self.environ, 0);
+                wire::put_bytes(&mut self.environ, key);
+            }
+        }
+        wire::put_optional(&mut self.environ, value);
+    }
+
+    /// The bytes of `head` with the entries collected; `head.environ` is not looked at.
+    pub fn finish(&self, head: &RequestHead<'_>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.environ.len() + 256);
+        wire::put_u64(&mut out, head.request_id);
+        wire::put_u32(&mut out, head.flags);
+        for time in [head.script_mtime, head.request_start, head.queue_start] {
+            wire::put_u64(&mut out, time.cast_unsigned());
+        }
+        for text in [head.script, head.application_group, head.callable] {
+            wire::put_bytes(&mut out, text);
+        }
+        out.extend_from_slice(&self.environ);
+        out
+    }
+}
+
+/// Key of an environ entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// A key of [`keys::KEYS`], by number.
+    Known(u16),
+    /// Any other key.
+    Other(&'a [u8]),
+}
+
+impl<'a> RequestHead<'a> {
+    /// A head without environ entries, to be filled in and given to
+    /// [`RequestHeadBuilder::finish`].
+    pub fn empty() -> Self {
+        Self {
+            request_id: 0,
+            flags: 0,
+            script_mtime: 0,
+            request_start: 0,
+            queue_start: 0,
+            script: b"",
+            application_group: b"",
+            callable: b"",
+            environ: b"",
+        }
+    }
+
+    /// Reads a head; the environ entries are checked here, so that [`Self::entries`] cannot fail.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "request head");
+        let request_id = reader.u64()?;
+        let flags = reader.u32()?;
+        let script_mtime = reader.u64()?.cast_signed();
+        let request_start = reader.u64()?.cast_signed();
+        let queue_start = reader.u64()?.cast_signed();
+        let script = reader.bytes()?;
+        let application_group = reader.bytes()?;
+        let callable = reader.bytes()?;
+        let environ = reader.clone();
+        while !reader.is_empty() {
+            read_entry(&mut reader)?;
+        }
+        let consumed_head = bytes.len() - environ.remaining();
+        Ok(Self {
+            request_id,
+            flags,
+            script_mtime,
+            request_start,
+            queue_start,
+            script,
+            application_group,
+            callable,
+            environ: bytes.get(consumed_head..).unwrap_or_default(),
+        })
+    }
+
+    /// The environ entries in the order httpd sent them.
+    pub fn entries(&self) -> impl Iterator<Item = (Key<'a>, Option<&'a [u8]>)> + use<'a> {
+        let mut reader = Reader::new(self.environ, "environ");
+        std::iter::from_fn(move || {
+            if reader.is_empty() { None } else { read_entry(&mut reader).ok() }
+        })
+    }
+
+    /// Whether a bit of [`flag`] is set.
+    pub fn has(&self, bit: u32) -> bool {
+        self.flags & bit != 0
+    }
+}
+
+fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<(Key<'a>, Option<&'a [u8]>), Malformed> {
+    let key = match reader.u16()? {
+        0 => Key::Other(reader.bytes()?),
+        number => {
+            keys::name_of(number).ok_or(reader.malformed())?;
+            Key::Known(number)
+        }
+    };
+    Ok((key, reader.optional()?))
+}
+
+/// Status and headers of a response.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResponseHead {
+    /// Three digit status.
+    pub status: u16,
+    /// Reason phrase; may be empty.
+    pub reason: Vec<u8>,
+    /// Headers in the application's order; names may repeat.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Length of the whole body where the host must announce it and the application did not
+    /// (one-block list or tuple, file).
+    pub inferred_length: Option<u64>,
+}
+
+impl ResponseHead {
+    /// Appends the head's bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        wire::put_u16(out, self.status);
+        wire::put_u64(out, self.inferred_length.unwrap_or(u64::MAX));
+        wire::put_bytes(out, &self.reason);
+        for (name, value) in &self.headers {
+            wire::put_bytes(out, name);
+            wire::put_bytes(out, value);
+        }
+    }
+
+    /// Reads a head.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "response head");
+        let status = reader.u16()?;
+        if !(100..=999).contains(&status) {
+            return Err(reader.malformed());
+        }
+        let inferred_length = match reader.u64()? {
+            u64::MAX => None,
+            length => Some(length),
+        };
+        let reason = reader.bytes()?.to_vec();
+        let mut headers = Vec::new();
+        while !reader.is_empty() {
+            headers.push((reader.bytes()?.to_vec(), reader.bytes()?.to_vec()));
+        }
+        Ok(Self { status, reason, headers, inferred_length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..40)
+    }
+
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            proptest::sample::select(keys::KEYS).prop_map(|key| key.as_bytes().to_vec()),
+            text()
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_head_survives_the_wire(
+            id in any::<u64>(),
+            mtime in any::<i64>(),
+            script in text(),
+            entries in proptest::collection::vec((key(), proptest::option::of(text())), 0..20),
+        ) {
+            let mut builder = RequestHeadBuilder::new();
+            for (key, value) in &entries {
+                builder.entry(key, value.as_deref());
+            }
+            let head = RequestHead {
+                request_id: id, script_mtime: mtime, script: &script, ..RequestHead::empty()
+            };
+            let bytes = builder.finish(&head);
+            let read = RequestHead::decode(&bytes).unwrap();
+            prop_assert_eq!(read.request_id, id);
+            prop_assert_eq!(read.script_mtime, mtime);
+            prop_assert_eq!(read.script, script.as_slice());
+            let got: Vec<_> = read
+                .entries()
+                .map(|(key, value)| {
+                    let key = match key {
+                        Key::Known(number) => keys::name_of(number).unwrap().as_bytes().to_vec(),
+                        Key::Other(key) => key.to_vec(),
+                    };
+                    (key, value.map(<[u8]>::to_vec))
+                })
+                .collect();
+            prop_assert_eq!(got, entries);
+        }
+
+        #[test]
+        fn a_response_head_survives_the_wire(
+            status in 100u16..1000,
+            reason in text(),
+            headers in proptest::collection::vec((text(), text()), 0..10),
+            length in proptest::option::of(0..u64::MAX),
+        ) {
+            let head = ResponseHead { status, reason, headers, inferred_length: length };
+            let mut bytes = Vec::new();
+            head.encode(&mut bytes);
+            prop_assert_eq!(ResponseHead::decode(&bytes).unwrap(), head);
+        }
+
+        #[test]
+        fn decoding_anything_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(head) = RequestHead::decode(&bytes) {
+                head.entries().for_each(drop);
+            }
+            ResponseHead::decode(&bytes).ok();
+        }
+    }
+}
