@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::daemon::DaemonProcess;
 use super::scoped::{Inherit, Scoped, settings};
 use super::site::ServerId;
 
@@ -157,6 +158,8 @@ pub struct GlobalConfig {
     pub interpreter: InterpreterOptions,
     /// `<WSGIInterpreterOptions>` blocks in the order given.
     pub interpreter_blocks: Vec<InterpreterBlock>,
+    /// WSGIDaemonProcess of all servers, in the order given.
+    pub daemon_processes: Vec<DaemonProcess>,
     /// WSGIImportScript and preloaded aliases, in the order given.
     pub import_scripts: Vec<ImportScript>,
     /// Whether a script that runs in httpd's children was configured.

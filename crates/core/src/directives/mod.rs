@@ -20,19 +20,33 @@
 //! Invariant: nothing here has a default before it is resolved, and no value is stored that was
 //! not valid.
 
+mod behaviour;
 mod config;
+pub mod daemon;
+mod groups;
+mod interpreter;
+mod line;
+mod proxies;
 mod scoped;
+mod scripts;
 mod site;
+mod table;
+mod value;
+mod words;
+
+use line::Line;
 
 pub use config::{
     AliasOptions, AuthScript, DirConfig, GlobalConfig, HashSeed, ImportScript, InterpreterBlock,
     InterpreterOptions, Mount, ScriptAlias, ServerConfig, Telemetry,
 };
+pub use groups::{NamedServer, Visibility, visibility};
 pub use scoped::{DispatchScript, HandlerScript, HandlerScripts, MapHead, Scoped, TrustedNetwork};
 pub use site::{
     Account, ConfigError, Facts, FileFacts, Notice, NoticeLevel, PythonVersion, Scope, ServerId,
     Site, Target,
 };
+pub use table::DIRECTIVES;
 
 /// Where a directive may stand, in the words of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +108,8 @@ pub struct Directive {
     pub help: &'static str,
     /// How far the work on it is.
     pub status: Status,
+    /// Reads the line and stores what it says.
+    pub(crate) apply: fn(&mut Line<'_>) -> Result<(), ConfigError>,
 }
 
 /// Carries out one line of the configuration; `arguments` is the rest of the line after the
@@ -107,6 +123,10 @@ pub fn apply(
     target: Target<'_>,
     facts: &dyn Facts,
 ) -> Result<Vec<Notice>, ConfigError> {
-    let _ = (directive, arguments, site, target, facts);
-    Ok(Vec::new())
+    let mut line = Line::new(directive, arguments, site, target, facts);
+    line.check_context()?;
+    (directive.apply)(&mut line)?;
+    // Last, so that what is wrong with a line is said before what is missing here.
+    line.tell_status()?;
+    Ok(line.notices)
 }

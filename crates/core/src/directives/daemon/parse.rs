@@ -1,0 +1,94 @@
+//! The line WSGIDaemonProcess: name, options, duplicates.
+
+use super::DaemonProcess;
+use super::options::{DaemonOptions, OPTIONS};
+use super::value::Value;
+use crate::directives::Status;
+use crate::directives::line::Line;
+use crate::directives::site::ConfigError;
+use crate::directives::value::shown;
+use crate::directives::words::Malformed;
+
+/// WSGIDaemonProcess name [option=value ...].
+pub(crate) fn parse(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    let name = line.words.next_word().filter(|name| !name.is_empty());
+    let name = name.ok_or("Name of WSGI daemon process not supplied.")?;
+    let before = line.global()?.daemon_processes.iter().find(|group| group.name == name);
+    if let Some(before) = before {
+        return Err(ConfigError(format!(
+            "Name duplicates previous WSGI daemon definition. WSGIDaemonProcess {} stands in \
+             {}:{} already",
+            shown(&name),
+            before.file,
+            before.line
+        )));
+    }
+    let options = read_options(line)?;
+    let group = DaemonProcess {
+        name,
+        server: line.site.server,
+        file: line.site.file.to_owned(),
+        line: line.site.line,
+        options,
+    };
+    line.global()?.daemon_processes.push(group);
+    Ok(())
+}
+
+/// The options of the line; the last of a name wins.
+fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
+    let mut options = DaemonOptions::default();
+    let mut later: Vec<&'static str> = Vec::new();
+    let mut refused = None;
+    while let Some(pair) = line.words.next_option() {
+        let (name, text) = pair.map_err(|Malformed(word)| unknown(&word, "name=value"))?;
+        let option = OPTIONS.iter().find(|option| option.name == name);
+        let option = option.ok_or_else(|| unknown(name, &nearest(name)))?;
+        let value = Value { option: option.name, text: &text, facts: line.facts };
+        (option.set)(&mut options, &value)?;
+        match option.status {
+            Status::RefusedUntilItActs => refused = Some(option.name),
+            Status::EffectLater => later.push(option.name),
+            Status::Acts | Status::Inert => {}
+        }
+    }
+    if options.script_user.is_some() && options.script_group.is_some() {
+        return Err("Only one of script-user and script-group allowed.".into());
+    }
+    if let Some(name) = refused {
+        return Err(ConfigError(format!(
+            "WSGIDaemonProcess {name}= does not act in this version and is refused, because \
+             ignoring it would lift a restriction: remove it, or restrict access to the script by \
+             other means"
+        )));
+    }
+    if options.threads == Some(0) {
+        later.push("threads=0 (service scripts)");
+    }
+    line.later_options(&later);
+    Ok(options)
+}
+
+/// The text for an option that does not exist or is no option.
+fn unknown(given: &str, expected: &str) -> ConfigError {
+    ConfigError(format!(
+        "Invalid option to WSGI daemon process definition. WSGIDaemonProcess: {} found, expected \
+         {expected}",
+        shown(given)
+    ))
+}
+
+/// The known options that look like `name`, in words.
+fn nearest(name: &str) -> String {
+    let plain = |text: &str| text.to_ascii_lowercase().replace('_', "-");
+    let wanted = plain(name);
+    let alike = OPTIONS.iter().find(|option| {
+        option.name == wanted
+            || (!wanted.is_empty()
+                && (option.name.starts_with(&wanted) || wanted.starts_with(option.name)))
+    });
+    match alike {
+        Some(option) => format!("an option of the documentation (perhaps {}=)", option.name),
+        None => "an option of the documentation".to_owned(),
+    }
+}

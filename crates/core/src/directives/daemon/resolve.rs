@@ -1,0 +1,173 @@
+//! From what was typed to what holds: the defaults of WSGIDaemonProcess, put in once httpd's own
+//! `User`, `Group` and `Timeout` are known.
+
+use std::time::Duration;
+
+use super::DaemonProcess;
+use crate::directives::site::{Account, ConfigError, ServerId};
+
+/// Threads of a process when none are given.
+const THREADS: u32 = 15;
+/// Waiting connections when `listen-backlog` is not given.
+const LISTEN_BACKLOG: u32 = 100;
+/// Time to connect when none is given.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time to shut down when none is given.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle time before a flush when none is given.
+const RESPONSE_FLUSH_DELAY: Duration = Duration::from_millis(5);
+/// Longest response header when none is given.
+const HEADER_BUFFER_SIZE: u32 = 32768;
+
+/// What the options default to: httpd's settings when the configuration is complete.
+#[derive(Clone, Debug)]
+pub struct Defaults<'a> {
+    /// Whether httpd runs as root and can switch users.
+    pub is_root: bool,
+    /// `User` of httpd, with its `Group` as `gid`; of an httpd not started by root whoever runs it.
+    pub account: &'a Account,
+    /// `Timeout` of the group's server.
+    pub timeout: Duration,
+    /// WSGIPythonHome.
+    pub python_home: Option<&'a str>,
+}
+
+/// A daemon process group as it is to run: nothing is left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonGroup {
+    /// Name of the group.
+    pub name: String,
+    /// 1 for the first group of the configuration.
+    pub id: u32,
+    /// Server it was defined in.
+    pub server: ServerId,
+    /// Whether the processes have to switch to `uid` and `gid` (httpd runs as root).
+    pub switches_user: bool,
+    /// Login name of the processes' user.
+    pub user: String,
+    /// User id of the processes.
+    pub uid: u32,
+    /// Primary group of the processes.
+    pub gid: u32,
+    /// Home directory of the user, for the environment variable HOME.
+    pub user_home: String,
+    /// Supplementary groups with the primary one first; None for those of the user
+    /// (`initgroups`).
+    pub supplementary_groups: Option<Vec<u32>>,
+    /// File mode creation mask; None to inherit.
+    pub umask: Option<u32>,
+    /// `home=`, the first entry of sys.path.
+    pub home: Option<String>,
+    /// Working directory; None to inherit.
+    pub working_directory: Option<String>,
+    /// LANG.
+    pub lang: Option<String>,
+    /// LC_ALL and the locale.
+    pub locale: Option<String>,
+    /// Process title.
+    pub display_name: Option<String>,
+    /// Prefix or virtual environment.
+    pub python_home: Option<String>,
+    /// Directories for sys.path, separated by `:`.
+    pub python_path: Option<String>,
+    /// Number of processes.
+    pub processes: u32,
+    /// Worker threads of a process; 0 for service scripts.
+    pub threads: u32,
+    /// `wsgi.multiprocess`: whether `processes=` was given.
+    pub multiprocess: bool,
+    /// `wsgi.run_once`.
+    pub run_once: bool,
+    /// Backlog of the listening socket.
+    pub listen_backlog: u32,
+    /// Time for a shutdown; None for ever.
+    pub shutdown_timeout: Option<Duration>,
+    /// Time for connecting, retries included.
+    pub connect_timeout: Duration,
+    /// Time for one read or write between httpd and the group.
+    pub socket_timeout: Duration,
+    /// Time a request may wait for a thread; None for ever.
+    pub queue_timeout: Option<Duration>,
+    /// Idle time before what there is of a response is flushed to the client.
+    pub response_flush_delay: Duration,
+    /// Longest response header line in bytes.
+    pub header_buffer_size: u32,
+}
+
+impl DaemonGroup {
+    /// `wsgi.multithread`.
+    pub fn multithread(&self) -> bool {
+        self.threads != 1
+    }
+}
+
+/// A timeout where 0 means none.
+fn unless_zero(timeout: Option<Duration>) -> Option<Duration> {
+    timeout.filter(|timeout| !timeout.is_zero())
+}
+
+impl DaemonProcess {
+    /// Puts the defaults in; `id` counts the groups of the configuration from 1.
+    pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
+        let options = &self.options;
+        // `user=` has no effect unless httpd can switch users.
+        let account = options.user.as_ref().filter(|_| defaults.is_root);
+        let account = account.unwrap_or(defaults.account);
+        if defaults.is_root && account.uid == 0 {
+            return Err(ConfigError(format!(
+                "WSGI process blocked from running as root. WSGIDaemonProcess {} has no user= and \
+                 the User of httpd is root: give it one",
+                self.name
+            )));
+        }
+        let gid = options.group.filter(|_| defaults.is_root).unwrap_or(defaults.account.gid);
+        let is_other_user = account.uid != defaults.account.uid;
+        let own_home = Some(account.home.clone()).filter(|_| is_other_user);
+        let display_name = options.display_name.as_deref();
+        Ok(DaemonGroup {
+            name: self.name.clone(),
+            id,
+            server: self.server,
+            switches_user: defaults.is_root,
+            user: account.name.clone(),
+            uid: account.uid,
+            gid,
+            user_home: account.home.clone(),
+            supplementary_groups: options.supplementary_groups.as_ref().map(|groups| {
+                let others = groups.iter().copied().filter(|group| *group != gid);
+                std::iter::once(gid).chain(others).collect()
+            }),
+            umask: options.umask,
+            home: options.home.clone(),
+            working_directory: options.home.clone().or(own_home),
+            lang: options.lang.clone(),
+            locale: options.locale.clone(),
+            display_name: display_name.map(|name| self.title(name)),
+            python_home: options.python_home.as_deref().or(defaults.python_home).map(str::to_owned),
+            python_path: options.python_path.clone(),
+            processes: options.processes.unwrap_or(1),
+            threads: options.threads.unwrap_or(THREADS),
+            multiprocess: options.processes.is_some(),
+            run_once: options.threads == Some(1) && options.maximum_requests == Some(1),
+            listen_backlog: options.listen_backlog.unwrap_or(LISTEN_BACKLOG),
+            shutdown_timeout: unless_zero(options.shutdown_timeout.or(Some(SHUTDOWN_TIMEOUT))),
+            connect_timeout: options.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            socket_timeout: unless_zero(options.socket_timeout).unwrap_or(defaults.timeout),
+            queue_timeout: unless_zero(options.queue_timeout),
+            response_flush_delay: options.response_flush_delay.unwrap_or(RESPONSE_FLUSH_DELAY),
+            header_buffer_size: options
+                .header_buffer_size
+                .filter(|size| *size != 0)
+                .unwrap_or(HEADER_BUFFER_SIZE),
+        })
+    }
+
+    /// The process title for `display-name=`.
+    fn title(&self, display_name: &str) -> String {
+        if display_name == "%{GROUP}" {
+            format!("(wsgi:{})", self.name)
+        } else {
+            display_name.to_owned()
+        }
+    }
+}

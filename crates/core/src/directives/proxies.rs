@@ -1,0 +1,100 @@
+//! WSGITrustedProxyHeaders and WSGITrustedProxies. Several lines of one scope add up.
+
+use std::net::IpAddr;
+
+use super::line::Line;
+use super::scoped::TrustedNetwork;
+use super::site::ConfigError;
+use super::value::{integer, shown};
+
+/// WSGITrustedProxyHeaders name [name...]. A name that cannot be a header is refused: the
+/// original crashes on it at request time.
+pub(crate) fn headers(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    let mut keys = Vec::new();
+    for name in line.take_all()? {
+        let is_name =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_name {
+            return Err(ConfigError(format!(
+                "WSGITrustedProxyHeaders: {} is not a header name, expected letters, digits and '-'",
+                shown(&name)
+            )));
+        }
+        keys.push(format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_")));
+    }
+    line.scoped().trusted_proxy_headers.get_or_insert_default().extend(keys);
+    Ok(())
+}
+
+/// WSGITrustedProxies addr[/mask] [...].
+pub(crate) fn networks(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    let mut networks = Vec::new();
+    for text in line.take_all()? {
+        let network = network(&text).map_err(|why| {
+            ConfigError(format!(
+                "Unable to parse trusted proxy IP address/subnet of \"{}\". {why}",
+                text.escape_debug()
+            ))
+        })?;
+        networks.push(network);
+    }
+    line.scoped().trusted_proxies.get_or_insert_default().extend(networks);
+    Ok(())
+}
+
+/// An address, a CIDR, or an address with a netmask.
+fn network(text: &str) -> Result<TrustedNetwork, &'static str> {
+    let (address, mask) = match text.split_once('/') {
+        Some((address, mask)) => (address, Some(mask)),
+        None => (text, None),
+    };
+    let address: IpAddr =
+        address.parse().map_err(|_| "An IPv4 or IPv6 address is expected, host names are not")?;
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match mask {
+        None => bits,
+        Some(mask) => prefix(mask, address, bits).ok_or("The network mask is invalid")?,
+    };
+    Ok(TrustedNetwork { address: first_address(address, prefix), prefix })
+}
+
+/// The length of a mask given as a number of bits or as an address.
+fn prefix(mask: &str, address: IpAddr, bits: u8) -> Option<u8> {
+    if let Some(number) = integer(mask, 0..=i64::from(bits)) {
+        return u8::try_from(number).ok();
+    }
+    let (ones, zeros) = match (mask.parse().ok()?, address) {
+        (IpAddr::V4(mask), IpAddr::V4(_)) => {
+            (mask.to_bits().leading_ones(), mask.to_bits().trailing_zeros())
+        }
+        (IpAddr::V6(mask), IpAddr::V6(_)) => {
+            (mask.to_bits().leading_ones(), mask.to_bits().trailing_zeros())
+        }
+        _ => return None,
+    };
+    // Ones, then zeros, nothing else.
+    (ones + zeros == u32::from(bits)).then(|| u8::try_from(ones).ok()).flatten()
+}
+
+/// The address with the bits outside of the prefix cleared.
+fn first_address(address: IpAddr, prefix: u8) -> IpAddr {
+    let prefix = u32::from(prefix);
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
+            IpAddr::V4((address.to_bits() & mask).into())
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+            IpAddr::V6((address.to_bits() & mask).into())
+        }
+    }
+}
+
+impl TrustedNetwork {
+    /// Whether an address belongs to the network.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.address.is_ipv4() == address.is_ipv4()
+            && first_address(address, self.prefix) == self.address
+    }
+}
