@@ -1,1 +1,10 @@
-//! Placeholder head; see below.
+//! Sockets, descriptors, shared memory and process handles: small safe wrappers over the kernel.
+//!
+//! Nothing here knows httpd or Python. What is received or read from shared memory may have been
+//! written by an application: it is bounded and checked here, and judged by the caller.
+
+pub mod logline;
+pub mod memory;
+pub mod process;
+pub mod scoreboard;
+pub mod socket;

@@ -1,0 +1,14 @@
+//! Unix sockets: the listener of a process group, packets with descriptors, streams of frames.
+//!
+//! Invariant: every descriptor made here is close-on-exec, no call raises SIGPIPE, and no flag is
+//! ever set on a shared socket (O_NONBLOCK would reach every holder): waiting is chosen per call.
+
+mod listener;
+mod packet;
+mod stream;
+
+pub use listener::{Listener, accept, connect, connect_within};
+pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
+pub use stream::{
+    poll_readable, receive_exact, receive_some, send_vectored, set_timeouts, shutdown, stream_pair,
+};

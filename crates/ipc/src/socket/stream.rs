@@ -1,0 +1,168 @@
+//! Streams of frames: whole writes, exact reads, waiting with a limit.
+
+use std::{
+    io::{self, IoSlice},
+    os::fd::{BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    net::{
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags,
+        SocketType,
+        sockopt::{Timeout, set_socket_timeout},
+    },
+};
+
+/// Two connected stream sockets.
+pub fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
+}
+
+/// Limits how long one send or receive may wait, in seconds; 0 is no limit. When it passes, the
+/// call fails with `WouldBlock`.
+pub fn set_timeouts(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<()> {
+    let limit = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
+    set_socket_timeout(socket, Timeout::Send, limit)?;
+    set_socket_timeout(socket, Timeout::Recv, limit)?;
+    Ok(())
+}
+
+/// Sends all bytes of all parts, in one system call unless the peer is slower than the buffer.
+pub fn send_vectored(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<()> {
+    let total: usize = parts.iter().map(|part| part.len()).sum();
+    let sent = send_once(socket, parts)?;
+    if sent >= total { Ok(()) } else { send_rest(socket, parts, sent) }
+}
+
+#[cold]
+fn send_rest(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], sent: usize) -> io::Result<()> {
+    let mut copy = parts.to_vec();
+    let mut rest = copy.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, sent);
+    while !rest.is_empty() {
+        let sent = send_once(socket, rest)?;
+        IoSlice::advance_slices(&mut rest, sent);
+    }
+    Ok(())
+}
+
+fn send_once(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL;
+    let sent = rustix::io::retry_on_intr(|| {
+        rustix::net::sendmsg(socket, parts, &mut SendAncillaryBuffer::default(), flags)
+    })?;
+    Ok(sent)
+}
+
+/// Fills `buffer`; an end of file before that is `UnexpectedEof`.
+pub fn receive_exact(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<()> {
+    let mut rest = buffer;
+    while !rest.is_empty() {
+        match receive_some(socket, rest, false)? {
+            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            length => rest = rest.get_mut(length..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Receives what has arrived, at most `buffer.len()` bytes; 0 is the end of file. With
+/// `nonblocking` it does not wait: then `WouldBlock` says that nothing has arrived.
+pub fn receive_some(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    nonblocking: bool,
+) -> io::Result<usize> {
+    let flags = if nonblocking { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
+    let (length, _) = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut *buffer, flags))?;
+    Ok(length)
+}
+
+/// Waits until a receive would not wait (bytes, end of file or an error are there); `false` when
+/// `timeout_ms` passes first. A negative timeout waits for ever.
+pub fn poll_readable(socket: BorrowedFd<'_>, timeout_ms: i32) -> io::Result<bool> {
+    let limit = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+    let start = Instant::now();
+    loop {
+        let rest = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+        let timeout = rest.map(|rest| Timespec {
+            tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(rest.subsec_nanos()),
+        });
+        let mut sources = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+        match rustix::event::poll(&mut sources, timeout.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Ends both directions for every holder of the socket: the peer sees the end even when a child
+/// that the application forked holds a copy.
+pub fn shutdown(socket: BorrowedFd<'_>) {
+    // The peer may have closed first; there is nothing more to end then.
+    rustix::net::shutdown(socket, Shutdown::Both).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{os::fd::AsFd, thread};
+
+    #[test]
+    fn more_than_the_socket_buffer_arrives_whole() {
+        let (left, right) = stream_pair().unwrap();
+        let block: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        let expected = [b"head".as_slice(), &block, b"tail"].concat();
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0u8; expected.len()];
+            receive_exact(right.as_fd(), &mut bytes).unwrap();
+            assert_eq!(bytes, expected);
+            assert_eq!(receive_some(right.as_fd(), &mut bytes, false).unwrap(), 0);
+        });
+        let parts = [IoSlice::new(b"head"), IoSlice::new(&block), IoSlice::new(b"tail")];
+        send_vectored(left.as_fd(), &parts).unwrap();
+        drop(left);
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn waiting_ends_at_its_limit() {
+        let (left, right) = stream_pair().unwrap();
+        assert!(!poll_readable(left.as_fd(), 10).unwrap());
+        let mut byte = [0u8];
+        let error = receive_some(left.as_fd(), &mut byte, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        set_timeouts(left.as_fd(), 1).unwrap();
+        let error = receive_some(left.as_fd(), &mut byte, false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        send_vectored(right.as_fd(), &[IoSlice::new(b"!")]).unwrap();
+        assert!(poll_readable(left.as_fd(), -1).unwrap());
+    }
+
+    #[test]
+    fn sending_to_a_closed_peer_is_an_error_and_no_signal() {
+        let (left, right) = stream_pair().unwrap();
+        drop(right);
+        let error = send_vectored(left.as_fd(), &[IoSlice::new(b"x")]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn an_early_end_of_file_is_told_apart() {
+        let (left, right) = stream_pair().unwrap();
+        send_vectored(left.as_fd(), &[IoSlice::new(b"abc")]).unwrap();
+        shutdown(left.as_fd());
+        let mut bytes = [0u8; 4];
+        let error = receive_exact(right.as_fd(), &mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
