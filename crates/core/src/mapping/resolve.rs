@@ -1,0 +1,104 @@
+//! Which configuration wins for a request, and the defaults of what nobody configured.
+
+use std::borrow::Cow;
+
+use super::expand::{self, Lookups};
+use crate::directives::{AliasOptions, HandlerScript, MapHead, Scoped};
+
+/// Everything a request needs to know; nothing is left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// Process group; "" is embedded.
+    pub process_group: Cow<'a, str>,
+    /// Application group; "" is the main interpreter.
+    pub application_group: Cow<'a, str>,
+    /// Name of the callable.
+    pub callable_object: Cow<'a, str>,
+    /// Whether the application sees the Authorization header.
+    pub pass_authorization: bool,
+    /// Whether a changed script is loaded again.
+    pub script_reloading: bool,
+    /// Whether httpd's error pages replace those of the application.
+    pub error_override: bool,
+    /// Whether bodies of unknown length are accepted.
+    pub chunked_request: bool,
+    /// Whether HEAD is shown as GET.
+    pub map_head_to_get: MapHead,
+    /// Whether an embedded application gets httpd's request record.
+    pub pass_apache_request: bool,
+    /// Whether the request leaves the inactivity timer alone.
+    pub ignore_activity: bool,
+    /// Whether files may be sent by sendfile.
+    pub enable_sendfile: bool,
+}
+
+/// What is set for the directory, else for the server. Unlike `Scoped::merge` it copies nothing:
+/// this runs for every request.
+fn pick<'a, T>(
+    server: &'a Scoped,
+    dir: &'a Scoped,
+    field: impl Fn(&'a Scoped) -> &'a Option<T>,
+) -> Option<&'a T> {
+    field(dir).as_ref().or(field(server).as_ref())
+}
+
+/// The script bound to a handler name: the directory's map lies over the server's.
+pub fn handler_script<'a>(
+    server: &'a Scoped,
+    dir: &'a Scoped,
+    handler: &str,
+) -> Option<&'a HandlerScript> {
+    dir.handler_scripts.0.get(handler).or_else(|| server.handler_scripts.0.get(handler))
+}
+
+/// What holds for a request of `server` and `dir` (each merged already). `alias` are the options
+/// of the script alias that mapped it, `handler` the handler script that answers for it.
+pub fn resolve<'a>(
+    server: &'a Scoped,
+    dir: &'a Scoped,
+    alias: Option<&'a AliasOptions>,
+    handler: Option<&'a HandlerScript>,
+    lookups: &dyn Lookups,
+) -> Resolved<'a> {
+    let flag = |field: fn(&Scoped) -> &Option<bool>| pick(server, dir, field).copied();
+    let process_group = handler
+        .and_then(|handler| handler.process_group.as_ref())
+        .or(alias.and_then(|alias| alias.process_group.as_ref()))
+        .or(pick(server, dir, |scoped| &scoped.process_group));
+    let application_group = handler
+        .and_then(|handler| handler.application_group.as_ref())
+        .or(alias.and_then(|alias| alias.application_group.as_ref()))
+        .or(pick(server, dir, |scoped| &scoped.application_group));
+    // The alias names its callable literally, unlike the directive.
+    let of_alias = alias.and_then(|alias| alias.callable_object.as_deref());
+    let callable_object = match (handler, of_alias) {
+        (Some(_), _) => Cow::Borrowed("handle_request"),
+        (None, Some(name)) => Cow::Borrowed(name),
+        (None, None) => {
+            let name = pick(server, dir, |scoped| &scoped.callable_object);
+            expand::callable_object(name.map(String::as_str), lookups)
+        }
+    };
+    let pass_authorization = handler
+        .and_then(|handler| handler.pass_authorization)
+        .or(alias.and_then(|alias| alias.pass_authorization))
+        .or(flag(|scoped| &scoped.pass_authorization));
+    Resolved {
+        process_group: expand::process_group(process_group.map(String::as_str), lookups),
+        application_group: expand::application_group(
+            application_group.map(String::as_str),
+            lookups,
+        ),
+        callable_object,
+        pass_authorization: pass_authorization.unwrap_or(false),
+        script_reloading: flag(|scoped| &scoped.script_reloading).unwrap_or(true),
+        error_override: flag(|scoped| &scoped.error_override).unwrap_or(false),
+        chunked_request: flag(|scoped| &scoped.chunked_request).unwrap_or(false),
+        map_head_to_get: pick(server, dir, |scoped| &scoped.map_head_to_get)
+            .copied()
+            .unwrap_or_default(),
+        pass_apache_request: flag(|scoped| &scoped.pass_apache_request).unwrap_or(false),
+        ignore_activity: flag(|scoped| &scoped.ignore_activity).unwrap_or(false),
+        enable_sendfile: flag(|scoped| &scoped.enable_sendfile).unwrap_or(false),
+    }
+}
