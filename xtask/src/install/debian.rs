@@ -1,0 +1,133 @@
+//! The files by which Debian's `a2enmod` knows a module.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::manifest::Manifest;
+
+/// Stands for the module file in `conf/wsgi_rs.load`.
+const PLACEHOLDER: &str = "@MODULE@";
+
+/// A configuration folder with Debian's `mods-available`.
+#[derive(Debug)]
+pub(crate) struct Enabling {
+    available: PathBuf,
+    enabled: PathBuf,
+}
+
+impl Enabling {
+    /// Debian's folders, if this httpd has them.
+    pub(crate) fn of(configuration: &Path) -> Option<Self> {
+        let available = configuration.join("mods-available");
+        available.is_dir().then(|| Self { available, enabled: configuration.join("mods-enabled") })
+    }
+
+    /// Writes `wsgi_rs.load` and, unless the administrator has changed it, `wsgi_rs.conf`.
+    pub(crate) fn install(
+        &self,
+        conf: &Path,
+        modules: &Path,
+        old: &Manifest,
+        new: &mut Manifest,
+    ) -> Result<()> {
+        let load = read(&conf.join("wsgi_rs.load"))?;
+        let module = modules.join("mod_wsgi_rs.so");
+        let load = load.replace(PLACEHOLDER, &module.display().to_string());
+        self.write("wsgi_rs.load", &load, new)?;
+
+        let text = read(&conf.join("wsgi_rs.conf"))?;
+        let path = self.available.join("wsgi_rs.conf");
+        match fs::read_to_string(&path) {
+            Ok(present) if present != text => {
+                println!("xtask: keeping {}, it was changed", path.display());
+                if old.contains(&path) {
+                    new.add(path);
+                }
+                Ok(())
+            }
+            _ => self.write("wsgi_rs.conf", &text, new),
+        }
+    }
+
+    /// Writes one file of ours.
+    fn write(&self, name: &str, text: &str, manifest: &mut Manifest) -> Result<()> {
+        let path = self.available.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        manifest.add(path);
+        Ok(())
+    }
+
+    /// An error while the module is enabled: without its files httpd would not start again.
+    pub(crate) fn check_disabled(&self) -> Result<()> {
+        let link = self.enabled.join("wsgi_rs.load");
+        if link.symlink_metadata().is_ok() {
+            bail!("the module is enabled ({}): run a2dismod wsgi_rs first", link.display());
+        }
+        Ok(())
+    }
+
+    /// Says what to do next.
+    pub(crate) fn explain(&self) {
+        println!("Enable it with\n");
+        if self.enabled.join("wsgi.load").symlink_metadata().is_ok() {
+            println!("    a2dismod wsgi      # the two modules cannot be loaded together");
+        }
+        println!("    a2enmod wsgi_rs\n\nand restart httpd.");
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::project::Project;
+
+    fn debian() -> (tempfile::TempDir, Enabling) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["mods-available", "mods-enabled"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let enabling = Enabling::of(folder.path()).unwrap();
+        (folder, enabling)
+    }
+
+    #[test]
+    fn the_load_file_names_the_module_and_conflicts_with_the_original() {
+        let (folder, enabling) = debian();
+        let conf = Project::find().root.join("conf");
+        let mut manifest = Manifest::new();
+        enabling.install(&conf, Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
+        let load = fs::read_to_string(folder.path().join("mods-available/wsgi_rs.load")).unwrap();
+        assert!(load.contains("\nLoadModule wsgi_module /mods/mod_wsgi_rs.so\n"), "{load}");
+        assert!(load.starts_with("# Conflicts: wsgi\n"), "{load}");
+        assert_eq!(manifest.paths().count(), 2);
+    }
+
+    #[test]
+    fn a_changed_conf_is_kept() {
+        let (folder, enabling) = debian();
+        let path = folder.path().join("mods-available/wsgi_rs.conf");
+        fs::write(&path, "mine").unwrap();
+        let conf = Project::find().root.join("conf");
+        let mut manifest = Manifest::new();
+        enabling.install(&conf, Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        assert!(!manifest.contains(&path));
+    }
+
+    #[test]
+    fn an_enabled_module_is_not_removed() {
+        let (folder, enabling) = debian();
+        enabling.check_disabled().unwrap();
+        symlink("../mods-available/wsgi_rs.load", folder.path().join("mods-enabled/wsgi_rs.load"))
+            .unwrap();
+        assert!(enabling.check_disabled().unwrap_err().to_string().contains("a2dismod"));
+    }
+}

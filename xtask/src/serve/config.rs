@@ -1,0 +1,86 @@
+//! The configuration of the private httpd.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::folder::Folder;
+use crate::httpd::Httpd;
+
+/// Modules that some systems build into httpd and others load: loaded where they are files.
+const MODULES: &[&str] = &["mpm_event", "unixd", "log_config", "authz_core"];
+
+/// Writes `httpd.conf` into the folder.
+pub(crate) fn write(folder: &Folder, port: u16, is_embedded: bool) -> Result<()> {
+    let text = text(folder, &Httpd::new(None).modules()?, port, is_embedded)?;
+    fs::write(folder.root().join("httpd.conf"), text)?;
+    Ok(())
+}
+
+/// The lines of the configuration.
+fn text(folder: &Folder, modules: &Path, port: u16, is_embedded: bool) -> Result<String> {
+    let root = quoted(folder.root())?;
+    let log = quoted(&folder.log())?;
+    let mut conf = format!(
+        "ServerRoot {root}\nDefaultRuntimeDir run\nPidFile run/httpd.pid\n\
+         ServerName localhost\nListen 127.0.0.1:{port}\n"
+    );
+    for name in MODULES {
+        let file = modules.join(format!("mod_{name}.so"));
+        if file.exists() {
+            writeln!(conf, "LoadModule {name}_module {}", quoted(&file)?)?;
+        }
+    }
+    writeln!(
+        conf,
+        "LoadModule wsgi_module {}",
+        quoted(&folder.root().join("module/mod_wsgi_rs.so"))?
+    )?;
+    if let Some(user) = folder.user() {
+        writeln!(conf, "User #{}\nGroup #{}", user.uid, user.gid)?;
+    }
+    write!(
+        conf,
+        "LogLevel warn wsgi:info\nErrorLog {log}\nErrorLogFormat \"[%t] [%-m:%l] [pid %P] %M\"\n\
+         CustomLog {log} \"[%t] %h \\\"%r\\\" %>s %B bytes, %D us\"\n"
+    )?;
+    if !is_embedded {
+        conf.push_str(
+            "WSGIDaemonProcess serve processes=2 threads=5 display-name=%{GROUP}\n\
+             WSGIProcessGroup serve\n",
+        );
+    }
+    let script = folder.script();
+    let above = script.parent().unwrap_or(Path::new("/"));
+    write!(
+        conf,
+        "WSGIApplicationGroup %{{GLOBAL}}\nWSGIScriptAlias / {}\n\
+         <Directory {}>\nRequire all granted\n</Directory>\n",
+        quoted(script)?,
+        quoted(above)?
+    )?;
+    Ok(conf)
+}
+
+/// A path as one word of a configuration line.
+fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_string_lossy();
+    if text.contains(['"', '\\', '\n']) || text.contains("${") {
+        bail!("httpd's configuration cannot name the path {text:?}");
+    }
+    Ok(format!("\"{text}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_spaces_is_one_word_and_a_quote_is_refused() {
+        assert_eq!(quoted(Path::new("/srv/my site")).unwrap(), "\"/srv/my site\"");
+        assert!(quoted(Path::new("/srv/\"")).is_err());
+        assert!(quoted(Path::new("/srv/${HOME}")).is_err());
+    }
+}
