@@ -1,1 +1,10 @@
-//! Placeholder.
+//! Integration suite: real httpd, real CPython, real clients; one module per part of the contract.
+
+#[path = "../support/mod.rs"]
+#[macro_use]
+#[allow(dead_code, unused_imports, unused_macros)] // TEMPORARY
+mod support;
+
+mod environ;
+mod hello;
+mod input;

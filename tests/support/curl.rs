@@ -1,0 +1,76 @@
+//! TLS and HTTP/2 through `curl`, and the certificate they need.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::rundir;
+
+/// What curl made of a request.
+pub struct Answer {
+    /// curl's exit code: 18 partial file, 56 receive error, 92 HTTP/2 stream error.
+    pub exit: i32,
+    /// Status code.
+    pub status: u16,
+    /// `1.1`, `2`.
+    pub version: String,
+    /// Head of the answer as text.
+    pub head: String,
+    /// Body.
+    pub body: Vec<u8>,
+    /// curl's own words when it failed.
+    pub error: String,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Runs curl with the arguments, never using a proxy or the user's settings.
+pub fn curl(arguments: &[&str]) -> Answer {
+    let folder = tempfile::tempdir_in(&rundir::run().path).expect("folder for curl");
+    let (head, body) = (folder.path().join("head"), folder.path().join("body"));
+    let done = Command::new("curl")
+        .args(["-q", "--noproxy", "*", "-sS", "-k", "--max-time", "30"])
+        .args(["-w", "%{http_code} %{http_version}"])
+        .arg("-D")
+        .arg(&head)
+        .arg("-o")
+        .arg(&body)
+        .args(arguments)
+        .output()
+        .expect("curl");
+    let words = String::from_utf8_lossy(&done.stdout).into_owned();
+    let (status, version) = words.split_once(' ').unwrap_or(("0", ""));
+    Answer {
+        exit: done.status.code().unwrap_or(-1),
+        status: status.parse().unwrap_or(0),
+        version: version.to_owned(),
+        head: std::fs::read_to_string(&head).unwrap_or_default(),
+        body: std::fs::read(&body).unwrap_or_default(),
+        error: String::from_utf8_lossy(&done.stderr).into_owned(),
+    }
+}
+
+/// A self-signed certificate for localhost with its key, made once per run.
+pub fn certificate() -> &'static (PathBuf, PathBuf) {
+    static PAIR: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let folder: &Path = &rundir::run().path;
+        let (certificate, key) = (folder.join("localhost.crt"), folder.join("localhost.key"));
+        let done = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        (certificate, key)
+    })
+}

@@ -1,0 +1,37 @@
+//! Harness of the integration suite: a private httpd per test, a client that sees every byte, and
+//! the checks made after each test.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `macros` | `both_modes!`, `one!`, `ours!`: how a test is declared |
+//! | `original` | what the original mod_wsgi does differently, test by test |
+//! | `rundir` | the folder httpd's user may enter, with module, applications and venv |
+//! | `ports` | a TCP port nobody else of a parallel run takes |
+//! | `conf` | the text of `httpd.conf` |
+//! | `httpd` | start, stop, refuse; what is asserted when a server ends |
+//! | `log` | the error log as records, and which of them a test declared |
+//! | `process` | `/proc`: the tree of a server, descriptors, signals |
+//! | `environ` | the answer of the application that shows its environ |
+//! | `http` | the raw HTTP/1.1 client |
+//! | `curl` | TLS and HTTP/2 through `curl` |
+//!
+//! Invariant: after every test its server has ended, nothing of it is left, and its error log holds
+//! no record of level warn or worse that the test did not declare.
+
+#[macro_use]
+mod macros;
+pub mod conf;
+pub mod curl;
+pub mod environ;
+pub mod http;
+pub mod httpd;
+pub mod log;
+pub mod original;
+pub mod ports;
+pub mod process;
+pub mod rundir;
+
+pub use conf::Mode;
+pub use environ::{Environ, quote};
+pub use http::{Connection, Response};
+pub use httpd::{Builder, Httpd, poll};

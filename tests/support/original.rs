@@ -1,0 +1,31 @@
+//! What the original mod_wsgi 6.1.1 does differently from our module, test by test.
+//!
+//! The suite runs against the original with `WSGI_ORIGINAL=1`. Tests of what we do better carry
+//! `ours!` with the reason; a test of shared behaviour that the original does not pass stands here.
+
+/// Full test name (without the crate), and why the original does not pass it.
+const KNOWN_DIFFERENCES: &[(&str, &str)] = &[];
+
+/// True when the module under test is the original.
+pub fn is_original() -> bool {
+    std::env::var_os("WSGI_ORIGINAL").is_some_and(|value| value == "1")
+}
+
+/// Prints why the running test does nothing; libtest shows it with `--nocapture`.
+pub fn skipped(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("test").to_owned();
+    println!("{name} skipped ({reason})");
+}
+
+/// True, after saying so, when the table lists `test` (a module path) and the original runs.
+pub fn skips(test: &str) -> bool {
+    let name = test.split_once("::").map_or(test, |(_, rest)| rest);
+    let entry = KNOWN_DIFFERENCES.iter().find(|(listed, _)| name == *listed);
+    match entry {
+        Some((_, reason)) if is_original() => {
+            skipped(&format!("original: {reason}"));
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! The folder of one run of the suite: copies of the module, the applications and the venv in a
+//! place httpd's user may enter, so that a clone in a 0700 home works.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What all servers of a run share.
+pub struct RunDir {
+    /// Root of everything the run writes.
+    pub path: PathBuf,
+    /// The copied module file.
+    pub module: PathBuf,
+    /// The copied applications.
+    pub apps: PathBuf,
+}
+
+static RUN: OnceLock<RunDir> = OnceLock::new();
+
+/// The folder of this run; made at first use, removed at exit.
+pub fn run() -> &'static RunDir {
+    RUN.get_or_init(|| {
+        let path = tempfile::Builder::new()
+            .prefix("wsgi-")
+            .tempdir_in(base())
+            .expect("folder of the run")
+            .keep();
+        mode(&path, 0o755);
+        // SAFETY: the callback has no arguments, does not unwind and touches only a static.
+        unsafe { libc::atexit(remove_run) };
+        let apps = path.join("apps");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps"), &apps);
+        let module = stage_module(&path);
+        RunDir { path, module, apps }
+    })
+}
+
+extern "C" fn remove_run() {
+    if let Some(run) = RUN.get() {
+        // Nobody is left to tell: the process is ending.
+        let _ = fs::remove_dir_all(&run.path);
+    }
+}
+
+/// A folder for temporary files whose parents everybody may enter.
+fn base() -> PathBuf {
+    let enterable = |path: &Path| {
+        path.ancestors()
+            .all(|at| fs::metadata(at).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+    };
+    let temp = std::env::temp_dir();
+    if enterable(&temp) { temp } else { PathBuf::from("/tmp") }
+}
+
+/// The file under test: `MOD_WSGI_SO`, or what `cargo xtask build` left.
+fn module_under_test() -> PathBuf {
+    if let Some(path) = std::env::var_os("MOD_WSGI_SO") {
+        return PathBuf::from(path);
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stage/mod_wsgi_rs.so")
+}
+
+/// Copies the module and the folder of binaries beside it.
+fn stage_module(run: &Path) -> PathBuf {
+    let source = module_under_test();
+    assert!(
+        source.exists(),
+        "no module at {}: run `cargo xtask build` or set MOD_WSGI_SO",
+        source.display()
+    );
+    let folder = run.join("module");
+    fs::create_dir(&folder).expect("folder of the module");
+    mode(&folder, 0o755);
+    let target = folder.join(source.file_name().expect("name of the module"));
+    copy(&source, &target);
+    let beside = source.with_extension("");
+    if beside.is_dir() {
+        copy(&beside, &folder.join(beside.file_name().expect("name of the folder")));
+    }
+    println!("module under test: {}", source.display());
+    target
+}
+
+/// The venv with Flask, Django, numpy and lxml, copied; `None` when `WSGI_TEST_VENV` is unset.
+pub fn venv() -> Option<&'static Path> {
+    static VENV: OnceLock<Option<PathBuf>> = OnceLock::new();
+    VENV.get_or_init(|| {
+        let source = PathBuf::from(std::env::var_os("WSGI_TEST_VENV")?);
+        let target = run().path.join("venv");
+        copy(&source, &target);
+        Some(target)
+    })
+    .as_deref()
+}
+
+/// Copies a file or a tree and lets everybody read it.
+pub fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").args(["-a", "--reflink=auto"]).arg(from).arg(to).status();
+    assert!(done.expect("cp").success(), "cannot copy {}", from.display());
+    let done = Command::new("chmod").args(["-R", "a+rX"]).arg(to).status();
+    assert!(done.expect("chmod").success(), "cannot chmod {}", to.display());
+}
+
+/// Sets permission bits.
+pub fn mode(path: &Path, bits: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("permissions");
+}
+
+/// True when the suite runs as root: httpd then has a user of its own.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid has no preconditions.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Text of a command's standard output, trimmed.
+pub fn output_of(program: &str, arguments: &[&str]) -> String {
+    let done = Command::new(program).args(arguments).output();
+    let done = done.unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
