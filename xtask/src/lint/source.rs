@@ -83,12 +83,9 @@ fn character(rest: &[u8]) -> usize {
 /// The number of `#` when the quote that follows starts a raw string.
 fn raw_hashes(before: &[u8]) -> Option<usize> {
     let hashes = before.iter().rev().take_while(|byte| **byte == b'#').count();
-    let prefix = before.get(..before.len() - hashes)?;
-    let is_raw = match prefix {
-        [.., c, b'b' | b'c', b'r'] | [.., c, b'r'] => !is_word(*c),
-        [b'r'] => true,
-        _ => false,
-    };
+    let before = before.get(..before.len() - hashes)?.strip_suffix(b"r")?;
+    let before = before.strip_suffix(b"b").or(before.strip_suffix(b"c")).unwrap_or(before);
+    let is_raw = before.last().is_none_or(|byte| !is_word(*byte));
     is_raw.then_some(hashes)
 }
 
