@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::Findings;
-use super::source::{closing, words};
+use super::source::{closing, is_word, words};
 use super::tree::{File, Tree};
 use crate::project::Project;
 
@@ -53,17 +53,25 @@ fn body_after<'a>(text: &str, code: &'a str, at: usize) -> Option<&'a str> {
     code.get(open + 1..closing(code, open)? - 1)
 }
 
-/// Whether a body is `guard(…)`, possibly with a path, a suffix or type arguments, and nothing
-/// behind it.
+/// What may follow the call: the number of its status, which is a plain read.
+const ENDS: &[&str] = &["", ";", ".number()"];
+
+/// Whether a body is `guard(…)`, possibly with a path, a suffix or type arguments.
 fn is_one_guard_call(body: &str) -> bool {
     let body = body.trim();
     let Some(open) = body.find('(') else { return false };
     let path = body.get(..open).unwrap_or_default();
     let name = path.split("::<").next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
-    let is_path = path.bytes().all(|b| super::source::is_word(b) || b":<>, *&'".contains(&b));
+    let is_path = path.bytes().all(|b| is_word(b) || b":<>, *&'".contains(&b));
+    let end = closing(body, open).and_then(|behind| body.get(behind..)).map(without_spaces);
     is_path
         && (name == "guard" || name.starts_with("guard_"))
-        && closing(body, open) == Some(body.len())
+        && end.is_some_and(|end| ENDS.contains(&end.as_str()))
+}
+
+/// rustfmt may break the line before a method call.
+fn without_spaces(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 #[cfg(test)]
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn anything_beside_the_call_is_found() {
         assert_eq!(findings(r#"extern "C" fn f() { let x = 1; guard(|| x) }"#), 1);
-        assert_eq!(findings(r#"extern "C" fn f() { guard(|| 1); }"#), 1);
+        assert_eq!(findings(r#"extern "C" fn f() { guard(|| 1); g() }"#), 1);
+        assert_eq!(findings(r#"extern "C" fn f() { guard(|| 1).unwrap() }"#), 1);
         assert_eq!(findings(r#"extern "C" fn f() {}"#), 1);
         assert_eq!(findings(r#"extern "C" fn f() { safeguard(|| 1) }"#), 1);
     }
