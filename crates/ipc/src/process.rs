@@ -1,1 +1,73 @@
-//! Process handles.
+//! Process handles: watching and signalling processes that may not be children.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+
+use crate::scoreboard::End;
+
+/// A process that cannot be mistaken for a later one with the same id.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    pidfd: OwnedFd,
+}
+
+impl ProcessHandle {
+    /// The process with this id; an error when there is none.
+    pub fn open(pid: u32) -> io::Result<Self> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self { pidfd: rustix::process::pidfd_open(pid, PidfdFlags::empty())? })
+    }
+
+    /// Readable when the process has ended.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Sends a signal; an error when the process has ended.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(rustix::process::pidfd_send_signal(&self.pidfd, signal)?)
+    }
+}
+
+/// When a process started, in the kernel's ticks since boot; `None` when it is gone.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, so count from its end; proc(5) field 22.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// A child that has ended, reaped; `None` when none is waiting.
+pub fn reap_any() -> Option<(u32, End)> {
+    let (pid, status) = rustix::process::wait(WaitOptions::NOHANG).ok().flatten()?;
+    let end = match (status.exit_status(), status.terminating_signal()) {
+        (Some(status), _) => End::Exited(status),
+        (None, Some(signal)) => End::Signaled(signal),
+        (None, None) => End::Unknown,
+    };
+    Some((pid.as_raw_nonzero().get().cast_unsigned(), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_handle_signals_its_process_and_sees_it_end() {
+        let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let handle = ProcessHandle::open(child.id()).unwrap();
+        assert!(start_time(child.id()).unwrap() > 0);
+        assert!(!crate::socket::poll_readable(handle.descriptor(), 0).unwrap());
+        handle.signal(Signal::TERM).unwrap();
+        assert!(crate::socket::poll_readable(handle.descriptor(), 5000).unwrap());
+        child.wait().unwrap();
+        assert!(handle.signal(Signal::TERM).is_err());
+        assert_eq!(start_time(u32::MAX), None);
+    }
+}
