@@ -149,17 +149,21 @@ pub enum ToDaemon {
         /// First of its slots.
         first_slot: u32,
     },
-    /// Take no new request, finish what is running, end.
+    /// Take no new request, finish what is running however long it takes, end.
     Drain,
+    /// The same, within the shutdown timeout.
+    Stop,
 }
 
 /// From a daemon to the supervisor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromDaemon {
     /// Import scripts have run, worker threads take requests.
     Ready,
     /// A script has changed: this process drains, the whole group wants new processes.
     Stale,
+    /// The process cannot start, for this reason (already logged), and ends.
+    Failed(String),
 }
 
 /// The bytes of a message.
