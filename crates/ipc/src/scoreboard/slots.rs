@@ -75,6 +75,22 @@ impl Slots {
         }
     }
 
+    /// Whether a request runs in any of `count` slots from `first` on.
+    pub fn any_active(&self, first: u32, count: u32) -> bool {
+        (first..first.saturating_add(count)).any(|index| {
+            let slot = self.slot(index as usize);
+            slot.is_some_and(|[_, _, active]| active.load(Ordering::Relaxed) != 0)
+        })
+    }
+
+    /// Marks `count` slots from `first` on as not running anything, for a process that is gone.
+    /// Request ids stay: httpd may still look for what the process had started.
+    pub fn end_all(&self, first: u32, count: u32) {
+        for index in first..first.saturating_add(count) {
+            self.end(index);
+        }
+    }
+
     /// The process that started `request_id`, or `None` when none of the slots knows it.
     /// Whatever stands in the slots, the answer is only as true as the daemons are honest.
     pub fn find(&self, request_id: u64) -> Option<Started> {
@@ -124,6 +140,11 @@ mod tests {
         assert!(!slots.begin(2, 1, 1));
         assert!(!slots.begin(u32::MAX, 1, 1));
         slots.end(u32::MAX);
+        assert!(!slots.any_active(0, u32::MAX.min(1000)));
+        assert!(slots.begin(1, 1, 1));
+        assert!(slots.any_active(0, 2) && !slots.any_active(0, 1));
+        slots.end_all(0, 2);
+        assert!(!slots.any_active(0, 2));
     }
 
     #[test]

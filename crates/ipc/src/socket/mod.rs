@@ -6,9 +6,11 @@
 mod listener;
 mod packet;
 mod stream;
+mod timed;
 
 pub use listener::{Listener, accept, connect, connect_within};
 pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
 pub use stream::{
     poll_readable, receive_exact, receive_some, send_vectored, set_timeouts, shutdown, stream_pair,
 };
+pub use timed::TimedStream;

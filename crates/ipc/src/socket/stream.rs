@@ -37,24 +37,36 @@ pub fn set_timeouts(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<()> {
 /// Sends all bytes of all parts, in one system call unless the peer is slower than the buffer.
 pub fn send_vectored(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<()> {
     let total: usize = parts.iter().map(|part| part.len()).sum();
-    let sent = send_once(socket, parts)?;
+    let sent = send_once(socket, parts, SendFlags::NOSIGNAL)?;
     if sent >= total { Ok(()) } else { send_rest(socket, parts, sent) }
 }
 
+/// Sends what there is room for now and returns how much that was.
+pub(super) fn send_without_waiting(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    send_once(socket, parts, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+}
+
+/// Sends what follows the first `sent` bytes of `parts`.
 #[cold]
-fn send_rest(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], sent: usize) -> io::Result<()> {
+pub(super) fn send_rest(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    sent: usize,
+) -> io::Result<()> {
     let mut copy = parts.to_vec();
     let mut rest = copy.as_mut_slice();
     IoSlice::advance_slices(&mut rest, sent);
     while !rest.is_empty() {
-        let sent = send_once(socket, rest)?;
+        let sent = send_once(socket, rest, SendFlags::NOSIGNAL)?;
         IoSlice::advance_slices(&mut rest, sent);
     }
     Ok(())
 }
 
-fn send_once(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-    let flags = SendFlags::NOSIGNAL;
+fn send_once(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
     let sent = rustix::io::retry_on_intr(|| {
         rustix::net::sendmsg(socket, parts, &mut SendAncillaryBuffer::default(), flags)
     })?;
