@@ -23,14 +23,18 @@
 mod behaviour;
 mod config;
 pub mod daemon;
+pub mod document;
 mod groups;
 mod interpreter;
 mod line;
 mod proxies;
+mod python_home;
 mod scoped;
 mod scripts;
 mod site;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod words;
 
@@ -41,6 +45,7 @@ pub use config::{
     InterpreterOptions, Mount, ScriptAlias, ServerConfig, Telemetry,
 };
 pub use groups::{NamedServer, Visibility, visibility};
+pub use python_home::{Reader, check_python_home};
 pub use scoped::{DispatchScript, HandlerScript, HandlerScripts, MapHead, Scoped, TrustedNetwork};
 pub use site::{
     Account, ConfigError, Facts, FileFacts, Notice, NoticeLevel, PythonVersion, Scope, ServerId,

@@ -98,3 +98,48 @@ impl TrustedNetwork {
             && first_address(address, self.prefix) == self.address
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_have_three_forms() {
+        let cases = [
+            ("10.1.2.3", "10.1.2.3", 32),
+            ("10.1.2.3/8", "10.0.0.0", 8),
+            ("10.1.2.3/255.255.0.0", "10.1.0.0", 16),
+            ("10.1.2.3/0", "0.0.0.0", 0),
+            ("10.1.2.3/0.0.0.0", "0.0.0.0", 0),
+            ("::1", "::1", 128),
+            ("2001:DB8::1/32", "2001:db8::", 32),
+            ("2001:db8::1/ffff::", "2001::", 16),
+            ("::1/0", "::", 0),
+        ];
+        for (text, address, prefix) in cases {
+            let expected = TrustedNetwork { address: address.parse().unwrap(), prefix };
+            assert_eq!(network(text), Ok(expected), "{text}");
+        }
+        for text in
+            ["", "localhost", "10.1", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "/8"]
+        {
+            assert!(network(text).is_err(), "{text}");
+        }
+        for text in ["10.0.0.0/255.0.255.0", "10.0.0.0/ffff::", "::/255.0.0.0", "10.0.0.0/-1"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        let contains =
+            |text: &str, address: &str| network(text).unwrap().contains(address.parse().unwrap());
+        assert!(contains("10.0.0.0/8", "10.255.0.1"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("0.0.0.0/0", "11.0.0.1"));
+        assert!(!contains("0.0.0.0/0", "::1"));
+        assert!(contains("2001:db8::/32", "2001:db8:1::"));
+        assert!(!contains("2001:db8::/32", "2001:db9::"));
+        assert!(contains("::1", "::1"));
+    }
+}

@@ -54,3 +54,60 @@ pub(crate) fn shown(text: &str) -> String {
         .collect();
     format!("'{escaped}'")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_on_and_off() {
+        for text in ["On", "on", "ON"] {
+            assert_eq!(flag(text), Some(true));
+        }
+        for text in ["Off", "off", "oFF"] {
+            assert_eq!(flag(text), Some(false));
+        }
+        for text in ["", "1", "yes", "true", " on", "on "] {
+            assert_eq!(flag(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_strict() {
+        assert_eq!(integer("0", 0..=9), Some(0));
+        assert_eq!(integer("007", 0..=9), Some(7));
+        assert_eq!(integer("-5", -9..=9), Some(-5));
+        for text in ["", "-", "+1", "1x", " 1", "1 ", "0x1", "1.0", "10", "-1", "٣"] {
+            assert_eq!(integer(text, 0..=9), None, "{text}");
+        }
+        assert_eq!(integer("99999999999999999999", 0..=i64::MAX), None);
+        assert_eq!(id("4294967294"), Some(u32::MAX - 1));
+        assert_eq!(id("4294967295"), None);
+    }
+
+    #[test]
+    fn decimals_are_plain() {
+        assert_eq!(decimal("0.005"), Some(0.005));
+        assert_eq!(decimal("5"), Some(5.0));
+        assert_eq!(decimal(".5"), Some(0.5));
+        for text in ["", ".", "-1", "+1", "1s", "inf", "nan", "1.2.3", "0x1", " 1"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+        assert_eq!(decimal(&"9".repeat(400)), None);
+    }
+
+    #[test]
+    fn bad_values_cannot_write_to_the_terminal() {
+        assert_eq!(shown("a\x1b[2J\nb"), r"'a\u{1b}[2J\nb'");
+        assert!(shown(&"ä".repeat(1000)).chars().count() < 210);
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_in_range_is_read(number: i64) {
+            prop_assert_eq!(integer(&number.to_string(), i64::MIN..=i64::MAX), Some(number));
+        }
+    }
+}

@@ -44,7 +44,8 @@ impl<'a> Words<'a> {
             // The sign must be inside the first word: no space may stand around it.
             !name.is_empty() && name.len() < word_end
         }) else {
-            let word = self.rest.get(..word_end).unwrap_or(self.rest);
+            let (word, rest) = self.rest.split_at(word_end);
+            self.rest = rest.trim_start_matches(is_space);
             return Some(Err(Malformed(word.to_owned())));
         };
         if value.chars().next().is_none_or(is_space) {
@@ -83,4 +84,85 @@ fn take_word(body: &str, quote: Option<char>) -> (String, &str) {
         }
     }
     (word, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(line: &str) -> Vec<String> {
+        let mut words = Words::new(line);
+        std::iter::from_fn(|| words.next_word()).collect()
+    }
+
+    fn options(line: &str) -> Vec<Result<(&str, String), Malformed>> {
+        let mut words = Words::new(line);
+        std::iter::from_fn(|| words.next_option()).collect()
+    }
+
+    #[test]
+    fn words_follow_httpd() {
+        let cases: &[(&str, &[&str])] = &[
+            ("", &[]),
+            (" \t ", &[]),
+            ("a  b\tc ", &["a", "b", "c"]),
+            (r#""a b" 'c d'"#, &["a b", "c d"]),
+            (r#""" x"#, &["", "x"]),
+            (r#""a'b" 'a"b'"#, &["a'b", "a\"b"]),
+            (r#""a\"b" 'a\'b' "a\\b" "a\nb""#, &["a\"b", "a'b", r"a\b", r"a\nb"]),
+            (r"a\\b a\b a\", &[r"a\b", r"a\b", r"a\"]),
+            (r#"a"b c"d"#, &["a\"b", "c\"d"]),
+            // No space is needed after a closing quote, and the closing quote may be missing.
+            (r#""a"b"#, &["a", "b"]),
+            (r#""a b"#, &["a b"]),
+            (r#""a\"#, &[r"a\"]),
+            ("ä ü", &["ä", "ü"]),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(split(line), *expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn options_are_name_equals_value() {
+        let found = options(r#"a=1 b="x y" c='' d= e=f=g  h=\\ "#);
+        let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+        let expected = [("a", "1"), ("b", "x y"), ("c", ""), ("d", ""), ("e", "f=g"), ("h", r"\")];
+        let expected: Vec<_> = expected.map(|(name, value)| (name, value.to_owned())).into();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn no_space_stands_around_the_sign() {
+        for line in ["a = 1", "a =1", "=1", "a", "a b=1"] {
+            assert!(options(line).first().unwrap().is_err(), "{line}");
+        }
+        // A value that begins with a space is empty, and what follows is another option.
+        assert_eq!(options("a= 1"), [Ok(("a", String::new())), Err(Malformed("1".into()))]);
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_words_come_back(words in proptest::collection::vec(".{0,6}", 0..5)) {
+            let quoted = |word: &String| {
+                format!("\"{}\"", word.replace('\\', r"\\").replace('"', "\\\""))
+            };
+            let line: Vec<String> = words.iter().map(quoted).collect();
+            prop_assert_eq!(split(&line.join(" ")), words);
+        }
+
+        #[test]
+        fn any_line_comes_to_an_end(line in ".{0,40}") {
+            let mut words = Words::new(&line);
+            let mut others = Words::new(&line);
+            for _ in 0..=line.len() {
+                let _ = words.next_word();
+                let _ = others.next_option();
+            }
+            prop_assert_eq!(words.rest(), "");
+            prop_assert_eq!(others.rest(), "");
+        }
+    }
 }

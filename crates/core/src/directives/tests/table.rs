@@ -1,0 +1,163 @@
+//! The tables themselves, and the contexts.
+
+use std::collections::BTreeSet;
+
+use super::super::*;
+use super::support::{Config, directive};
+
+/// A correct line for every directive.
+pub(super) const GOOD: &[&str] = &[
+    "WSGIScriptAlias / /srv/app.wsgi",
+    "WSGIScriptAliasMatch ^/(.*) /srv/$1.wsgi",
+    "WSGIHandlerScript my-handler /srv/handler.py",
+    "WSGIImportScript /srv/app.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}",
+    "WSGIDispatchScript /srv/dispatch.py",
+    "WSGIProcessGroup blog",
+    "WSGIApplicationGroup %{GLOBAL}",
+    "WSGICallableObject main",
+    "WSGIRestrictProcess blog shop",
+    "WSGIScriptReloading Off",
+    "WSGIPassAuthorization On",
+    "WSGIPassApacheRequest On",
+    "WSGIErrorOverride On",
+    "WSGIChunkedRequest On",
+    "WSGIMapHEADToGET Off",
+    "WSGIIgnoreActivity On",
+    "WSGIEnableSendfile On",
+    "WSGITrustedProxyHeaders X-Forwarded-For",
+    "WSGITrustedProxies 10.0.0.0/8",
+    "WSGIAccessScript /srv/access.py",
+    "WSGIAuthUserScript /srv/auth.py",
+    "WSGIAuthGroupScript /srv/groups.py",
+    "WSGIGroupAuthoritative On",
+    "WSGIPythonHome /srv/venv",
+    "WSGIPythonPath /srv/lib:/srv/more",
+    "WSGIPythonEggs /var/eggs",
+    "WSGIPythonOptimize 1",
+    "WSGIDontWriteBytecode On",
+    "WSGIPythonWarnings default",
+    "WSGIPythonHashSeed random",
+    "WSGISwitchInterval 0.01",
+    "WSGIDestroyInterpreter Off",
+    "WSGIPerInterpreterGIL On",
+    "WSGIFreeThreading On",
+    "WSGIRestrictEmbedded On",
+    "WSGIRestrictStdin On",
+    "WSGIRestrictStdout On",
+    "WSGIRestrictSignal Off",
+    "WSGICaseSensitivity Off",
+    "WSGISocketPrefix run/wsgi",
+    "WSGISocketRotation Off",
+    "WSGIAcceptMutex flock",
+    "WSGIServerMetrics On",
+    "WSGITelemetryService unix:/run/telemetry interval=2",
+    "WSGISlowRequests 1.5",
+    "WSGITelemetryOptions +CaptureUserAgent",
+    "WSGIVerboseDebugging On",
+    "<WSGIInterpreterOptions process-group=blog>",
+    "WSGIDaemonProcess blog",
+];
+
+#[test]
+fn there_are_49_names_and_44_options() {
+    let names: BTreeSet<_> = DIRECTIVES.iter().map(|directive| directive.name).collect();
+    assert_eq!((DIRECTIVES.len(), names.len()), (49, 49));
+    let options: BTreeSet<_> = daemon::OPTIONS.iter().map(|option| option.name).collect();
+    assert_eq!((daemon::OPTIONS.len(), options.len()), (44, 44));
+    let of_lines: BTreeSet<_> = GOOD.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(of_lines, names);
+}
+
+#[test]
+fn help_is_a_sentence() {
+    let of_options = daemon::OPTIONS.iter().map(|option| (option.name, option.help));
+    let of_directives = DIRECTIVES.iter().map(|directive| (directive.name, directive.help));
+    for (name, help) in of_options.chain(of_directives) {
+        assert!(help.ends_with('.') && help.len() < 120 && !help.contains('|'), "{name}: {help}");
+    }
+}
+
+#[test]
+fn every_directive_stands_where_the_contract_says() {
+    for line in GOOD {
+        let directive = directive(line.split(' ').next().unwrap());
+        let places = match directive.context {
+            Context::Global => [true, false, false, false],
+            Context::Server => [true, true, false, false],
+            Context::ServerOrDirectory => [true, true, true, false],
+            Context::FileInfo => [true, true, true, true],
+            Context::AuthConfig => [false, false, true, true],
+        };
+        let found = [
+            Config::default().main(line),
+            Config::default().server(1, line),
+            Config::default().directory(line),
+            Config::default().htaccess(line),
+        ];
+        let is_refused = directive.status == Status::RefusedUntilItActs;
+        for (allowed, outcome) in places.into_iter().zip(found) {
+            match outcome {
+                Ok(_) => assert!(allowed && !is_refused, "{line}"),
+                Err(text) if allowed => {
+                    assert!(is_refused, "{line}: {text}");
+                    assert!(text.contains("does not act in this version and is refused"), "{text}");
+                }
+                Err(text) => {
+                    let standard = ["not allowed", "cannot occur within <VirtualHost> section"];
+                    assert!(standard.iter().any(|part| text.contains(part)), "{line}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_act_is_said_once() {
+    for line in GOOD {
+        let directive = directive(line.split(' ').next().unwrap());
+        let mut config = Config::default();
+        let mut apply = || {
+            config.global.close_block();
+            match directive.context {
+                Context::AuthConfig => config.directory(line),
+                _ => config.main(line),
+            }
+        };
+        let (first, second) = (apply(), apply());
+        match directive.status {
+            Status::Acts => assert_eq!(first, Ok(vec![]), "{line}"),
+            Status::RefusedUntilItActs => assert!(first.is_err() && second.is_err(), "{line}"),
+            Status::EffectLater | Status::Inert => {
+                let notices = first.unwrap();
+                assert_eq!(notices.len(), 1, "{line}");
+                assert_eq!(notices[0].level, NoticeLevel::Info);
+                assert!(notices[0].text.contains(directive.name), "{line}");
+                assert_eq!(second, Ok(vec![]), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn htaccess_writes_no_info_per_request() {
+    let notices = Config::default().htaccess("WSGIEnableSendfile On").unwrap();
+    assert_eq!(notices.len(), 1);
+    assert_eq!(notices[0].level, NoticeLevel::Debug);
+}
+
+#[test]
+fn exactly_what_restricts_is_refused() {
+    let refused: Vec<_> = DIRECTIVES
+        .iter()
+        .filter(|directive| directive.status == Status::RefusedUntilItActs)
+        .map(|directive| directive.name)
+        .collect();
+    let expected = [
+        "WSGIDispatchScript",
+        "WSGIRestrictProcess",
+        "WSGIAccessScript",
+        "WSGIAuthUserScript",
+        "WSGIAuthGroupScript",
+    ];
+    assert_eq!(refused, expected);
+}
