@@ -6,5 +6,8 @@
 mod support;
 
 mod environ;
+mod faults;
 mod hello;
 mod input;
+mod output;
+mod start_response;

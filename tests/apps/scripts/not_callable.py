@@ -1,0 +1,3 @@
+"""Has a callable that is none."""
+
+application = 42
