@@ -66,7 +66,21 @@ fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
         later.push("threads=0 (service scripts)");
     }
     line.later_options(&later);
+    if !line.facts.is_root() && options.wants_identity() {
+        let name = line.directive.name;
+        line.inform(format!(
+            "{name}: user=, group= and supplementary-groups= have no effect, because httpd was \
+             not started by root"
+        ));
+    }
     Ok(options)
+}
+
+impl DaemonOptions {
+    /// Whether an option was given that only root can carry out.
+    fn wants_identity(&self) -> bool {
+        self.user.is_some() || self.group.is_some() || self.supplementary_groups.is_some()
+    }
 }
 
 /// The text for an option that does not exist or is no option.

@@ -219,3 +219,14 @@ fn what_has_no_effect_yet_is_one_line() {
     }
     assert!(!notices[0].text.contains("processes"), "{}", notices[0].text);
 }
+
+#[test]
+fn an_identity_that_cannot_be_taken_is_said() {
+    let mut config = Config::new(World { is_root: false, ..World::default() });
+    let notices = config.main("WSGIDaemonProcess a user=blog group=blog").unwrap();
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].text.contains("httpd was not started by root"), "{}", notices[0].text);
+    assert_eq!(config.main("WSGIDaemonProcess b threads=1"), Ok(vec![]));
+    // What is wrong is refused all the same.
+    assert!(config.main("WSGIDaemonProcess c user=nobody-here").is_err());
+}

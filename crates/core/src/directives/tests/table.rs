@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::super::*;
 use super::support::{Config, directive};
 
@@ -161,3 +163,32 @@ fn exactly_what_restricts_is_refused() {
     ];
     assert_eq!(refused, expected);
 }
+
+proptest! {
+    #[test]
+    fn no_line_panics_anywhere(row in 0..GOOD.len(), arguments in ARGUMENTS) {
+        let name = GOOD[row].split(' ').next().unwrap();
+        let line = format!("{name} {arguments}");
+        let mut config = Config::default();
+        let outcomes = [
+            config.main(&line),
+            config.server(1, &line),
+            config.directory(&line),
+            config.htaccess(&line),
+        ];
+        for text in outcomes.into_iter().filter_map(Result::err) {
+            prop_assert!(!text.is_empty() && text.len() < 2000);
+            prop_assert!(!text.contains(['\n', '\r', '\x1b']), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_option_of_a_group_panics(option in 0..daemon::OPTIONS.len(), value in ".{0,20}") {
+        let name = daemon::OPTIONS[option].name;
+        let _ = Config::default().main(&format!("WSGIDaemonProcess blog {name}={value}"));
+    }
+}
+
+/// What a line may contain, with more of what means something than chance would give.
+const ARGUMENTS: &str =
+    "((On|Off|/|%\\{[A-Z:]{1,6}\\}|[a-z-]{1,9}=|[0-9.]{1,5}|[\"'#$<>=]|.){1} ?){0,8}";
