@@ -1,2 +1,166 @@
-//! Placeholder.
-fn main() {}
+//! `wsgi-daemon`: one daemon process of a group. One CPython, a fixed number of worker threads,
+//! each of which takes connections of httpd from the group's listener.
+//!
+//! The supervisor starts it with exactly the descriptors of `wsgi_core::control::descriptor` and
+//! watches it; it has no arguments and is of no use alone.
+
+mod connection;
+mod forked;
+mod host;
+mod input;
+mod output;
+mod signals;
+mod startup;
+mod state;
+mod watcher;
+mod worker;
+
+use std::{
+    os::fd::AsFd,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{self, JoinHandle},
+};
+
+use wsgi_core::{control::FromDaemon, level::Level, version};
+use wsgi_ipc::logline::ErrorLog;
+use wsgi_python::{ProcessLog, Runtime};
+
+use crate::{
+    startup::{Descriptors, StartupError},
+    state::Daemon,
+    watcher::Watcher,
+    worker::Worker,
+};
+
+fn main() {
+    let log = ErrorLog::standard_error(Level::INFO);
+    let status = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => {
+            log.log(Level::ALERT, &format!("WSGI0025: Daemon process failed to start: {error}."));
+            1
+        }
+        // The panic hook has logged it.
+        Err(_) => 1,
+    };
+    // SAFETY: the interpreter is stopped or its state unknown; neither is to run exit handlers
+    // again.
+    unsafe { libc::_exit(status) };
+}
+
+fn run() -> Result<i32, StartupError> {
+    let descriptors = Descriptors::take()?;
+    let (spec, epoch, first_slot) = startup::configure(&descriptors.control)?;
+    let daemon = Daemon::new(spec, epoch, first_slot, descriptors)
+        .map_err(|error| StartupError::System("map the request slots", error))?;
+    // Its threads may outlive `main` until the process ends.
+    let daemon: &'static Daemon = Box::leak(Box::new(daemon));
+    prepare(daemon)?;
+    let Some(runtime) = start_python(daemon) else { return Ok(1) };
+    let is_service = daemon.spec.threads == 0;
+    if is_service {
+        // A service script runs in place of workers, for as long as it likes.
+        daemon.tell(&FromDaemon::Ready);
+    }
+    runtime.run_import_scripts(&|| daemon.is_draining());
+    let workers = start_workers(daemon, runtime);
+    if workers.is_empty() && !is_service && !daemon.is_draining() {
+        daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));
+        return Ok(1);
+    }
+    if !is_service {
+        daemon.tell(&FromDaemon::Ready);
+    }
+    for worker in workers {
+        // A worker that panicked outside a request has been logged by the panic hook.
+        worker.join().ok();
+    }
+    stop(daemon, runtime);
+    Ok(0)
+}
+
+/// Everything that must be in place before Python and threads are.
+fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
+    std::panic::set_hook(Box::new(|panic| {
+        daemon.log.log(Level::CRIT, &format!("WSGI1204: Internal error: {panic}"));
+    }));
+    if let Some(locale) = &daemon.spec.locale
+        && !startup::set_locale(locale)
+    {
+        daemon.log.log(
+            Level::WARNING,
+            &format!("WSGI0079: Unable to set locale '{locale}' of daemon process."),
+        );
+    }
+    let permanent = [daemon.listener.as_fd(), daemon.control.as_fd()];
+    forked::install(daemon.workers.len(), permanent)
+        .map_err(|error| StartupError::System("prepare for forks", error))?;
+    signals::install(daemon.wake.as_fd())
+        .map_err(|error| StartupError::System("handle signals", error))?;
+    thread::Builder::new()
+        .name("wsgi-watcher".to_owned())
+        .spawn(|| Watcher::new(daemon).run())
+        .map_err(|error| StartupError::System("start the watcher thread", error))?;
+    let identity = (rustix::process::getuid(), rustix::process::getgid());
+    daemon.log.log(
+        Level::INFO,
+        &format!(
+            "Starting daemon process '{}' (mod_wsgi_rs {}) with uid={}, gid={} and threads={}.",
+            daemon.group(),
+            version::OWN,
+            identity.0,
+            identity.1,
+            daemon.spec.threads
+        ),
+    );
+    Ok(())
+}
+
+/// Messages of the interpreter outside requests.
+struct Log(&'static Daemon);
+
+impl ProcessLog for Log {
+    fn log(&self, level: Level, record: &str) {
+        self.0.log.log(level, record);
+    }
+}
+
+fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
+    let group = daemon.group();
+    daemon.log.log(Level::INFO, &format!("Initializing Python in daemon process '{group}'."));
+    match Runtime::start(daemon.spec.engine.clone(), Box::new(Log(daemon))) {
+        Ok(runtime) => Some(runtime),
+        Err(error) => {
+            let reason = error.to_string();
+            daemon.log.log(
+                Level::CRIT,
+                &format!("WSGI0028: Python cannot start in daemon process '{group}': {reason}."),
+            );
+            daemon.tell(&FromDaemon::Failed(reason));
+            None
+        }
+    }
+}
+
+fn start_workers(daemon: &'static Daemon, runtime: &'static Runtime) -> Vec<JoinHandle<()>> {
+    let start = |index: u32| {
+        let worker = thread::Builder::new()
+            .name(format!("wsgi-worker-{}", index + 1))
+            .stack_size(startup::stack_size())
+            .spawn(move || Worker::new(daemon, runtime, index).run());
+        worker.inspect_err(|error| {
+            daemon
+                .log
+                .log(Level::ALERT, &format!("WSGI0022: Worker thread cannot be started: {error}."));
+        })
+    };
+    (0..daemon.spec.threads).map_while(|index| start(index).ok()).collect()
+}
+
+fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
+    let group = daemon.group();
+    daemon.begin_finalizing();
+    daemon.log.log(Level::INFO, &format!("Stopping process '{group}'."));
+    runtime.stop();
+    daemon.log.log(Level::INFO, &format!("Exiting daemon process '{group}'."));
+}

@@ -1,0 +1,157 @@
+//! One request on its connection: the daemon's side of `trait Exchange`.
+
+use std::{
+    os::fd::BorrowedFd,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use wsgi_core::{
+    exchange::{BodyError, Exchange, Outcome, Pace, SendError},
+    frame::Kind,
+    head::ResponseHead,
+    level::Level,
+};
+use wsgi_ipc::socket::TimedStream;
+
+use crate::{forked, input::Input, output::Output, state::Daemon};
+
+/// Bytes read from a file at a time.
+const FILE_BLOCK: usize = 64 << 10;
+
+/// A request in progress.
+#[derive(Debug)]
+pub(crate) struct ConnectionExchange<'a> {
+    daemon: &'a Daemon,
+    slot: u32,
+    request_id: u64,
+    // An application may read its input in one thread and write in another: a lock for each
+    // half. Asking for more input takes the second while holding the first, never otherwise.
+    input: Mutex<Input<'a>>,
+    output: Mutex<Output<'a>>,
+    is_begun: AtomicBool,
+}
+
+impl<'a> ConnectionExchange<'a> {
+    /// The exchange of request `request_id`, whose head has been read; `received` are bytes
+    /// beyond the head, `held` is an empty buffer to build frames in.
+    pub(crate) fn new(
+        daemon: &'a Daemon,
+        slot: u32,
+        stream: &'a TimedStream,
+        request: Request<'a>,
+        held: Vec<u8>,
+    ) -> Self {
+        let Request { request_id, has_body, received } = request;
+        Self {
+            daemon,
+            slot,
+            request_id,
+            input: Mutex::new(Input::new(stream, request_id, has_body, received)),
+            output: Mutex::new(Output::new(stream, request_id, held)),
+            is_begun: AtomicBool::new(false),
+        }
+    }
+
+    fn output(&self) -> Result<MutexGuard<'_, Output<'a>>, SendError> {
+        if forked::is_forked() {
+            return Err(SendError::ClientGone);
+        }
+        // A panic while the lock was held has ended the request; its frames are whole or gone.
+        Ok(self.output.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the application was begun.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.is_begun.load(Ordering::Relaxed)
+    }
+
+    /// Sends how the request ended; gives the buffer back.
+    pub(crate) fn finish(self, outcome: Outcome) -> Vec<u8> {
+        let is_begun = self.is_begun();
+        let mut output = self.output.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (kind, value) = match (outcome, output.has_head()) {
+            (Outcome::Completed, true) => (Kind::End, 0),
+            (Outcome::Stale, false) if !is_begun => (Kind::Requeue, 0),
+            (Outcome::Failed(status), false) => (Kind::Fail, status),
+            (_, false) => (Kind::Fail, 500),
+            (_, true) => (Kind::Abort, 0),
+        };
+        // httpd may have gone with its client; the request has ended all the same.
+        output.mark(kind, value).ok();
+        if is_begun {
+            self.daemon.slots.end(self.slot);
+        }
+        output.into_held()
+    }
+}
+
+/// What a worker has read of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// Its number.
+    pub(crate) request_id: u64,
+    /// Whether a body may follow.
+    pub(crate) has_body: bool,
+    /// Bytes beyond the head that have come with it.
+    pub(crate) received: &'a [u8],
+}
+
+impl Exchange for ConnectionExchange<'_> {
+    fn begin(&self) {
+        if self.daemon.slots.begin(self.slot, self.daemon.epoch, self.request_id) {
+            self.is_begun.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
+        if forked::is_forked() {
+            return Err(BodyError { reason: "connection belongs to the parent process".into() });
+        }
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        input.read(buffer, &|| {
+            let asked = self.output().and_then(|mut output| output.mark(Kind::Want, 0));
+            asked.map_err(|error| BodyError { reason: error.to_string() })
+        })
+    }
+
+    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+        self.output()?.head(head)
+    }
+
+    fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
+        self.output()?.data(block, pace)
+    }
+
+    fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
+        let mut output = self.output()?;
+        let mut block = vec![0u8; FILE_BLOCK.min(usize::try_from(length).unwrap_or(FILE_BLOCK))];
+        let mut sent = 0;
+        while sent < length {
+            let wanted = usize::try_from(length - sent).unwrap_or(FILE_BLOCK).min(FILE_BLOCK);
+            let target = block.get_mut(..wanted).unwrap_or_default();
+            let read =
+                rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *target, offset + sent))
+                    .map_err(|error| SendError::Failed(format!("cannot read the file: {error}")))?;
+            if read == 0 {
+                return Err(SendError::Failed("the file has become shorter".to_owned()));
+            }
+            sent += read as u64;
+            let pace = if sent < length { Pace::More } else { Pace::Unknown };
+            output.data(block.get(..read).unwrap_or_default(), pace)?;
+        }
+        Ok(())
+    }
+
+    fn log(&self, level: Level, record: &str) {
+        let sent = self
+            .output()
+            .and_then(|mut output| output.log(u16::from(level.number()), record.as_bytes()));
+        if sent.is_err() {
+            // Nobody listens any more, yet what an application reports must not be lost.
+            self.daemon.log.log(level, record);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Signals of a daemon process: SIGTERM and SIGINT ask for its end, one more wakes idle threads.
+//!
+//! Handlers, not a blocked mask with signalfd: programs that the application starts inherit the
+//! mask, and would then ignore SIGTERM. Handlers are reset by exec, and by us after fork.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+};
+
+/// The eventfd that wakes the watcher; -1 before it is known.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+/// SIGTERM or SIGINT has come.
+static IS_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Installs the handlers; `wake` is written to when the process shall end, and must stay open.
+pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
+    WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        set(signal, on_end as *const () as libc::sighandler_t, libc::SA_RESTART)?;
+    }
+    // Without SA_RESTART, so that a blocking accept returns.
+    set(kick_signal(), on_kick as *const () as libc::sighandler_t, 0)
+}
+
+/// Back to the defaults, in a forked child: its SIGTERM must end it, and not us.
+pub(crate) fn reset() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        // Cannot fail for these signals.
+        set(signal, libc::SIG_DFL, 0).ok();
+    }
+}
+
+/// Whether SIGTERM or SIGINT has come.
+pub(crate) fn is_end_asked() -> bool {
+    IS_ASKED.load(Ordering::Relaxed)
+}
+
+/// Makes a thread of this process return from a blocking accept.
+pub(crate) fn kick(thread: i32) {
+    // SAFETY: tgkill only takes numbers; a thread that is gone is an error without effect, and
+    // the handler does nothing.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, kick_signal()) };
+}
+
+/// A real-time signal that programs have no use for by convention.
+fn kick_signal() -> i32 {
+    libc::SIGRTMIN() + 7
+}
+
+fn set(signal: i32, handler: libc::sighandler_t, flags: i32) -> io::Result<()> {
+    let mut mask = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset fills the set it is given.
+    unsafe { libc::sigemptyset(mask.as_mut_ptr()) };
+    // SAFETY: sigemptyset above has filled it.
+    let sa_mask = unsafe { mask.assume_init() };
+    let action =
+        libc::sigaction { sa_sigaction: handler, sa_mask, sa_flags: flags, sa_restorer: None };
+    // SAFETY: the action is a live value with a handler that is async-signal-safe (below) or
+    // SIG_DFL; the old action is not asked for.
+    match unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Async-signal-safe: an atomic store and a write.
+fn note_end() {
+    IS_ASKED.store(true, Ordering::Relaxed);
+    let wake = WAKE.load(Ordering::Relaxed);
+    let one = 1u64.to_ne_bytes();
+    // SAFETY: errno of this thread is always there; the code that was interrupted may be about
+    // to look at it.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let before = unsafe { *errno };
+    // SAFETY: the buffer is eight live bytes; an eventfd takes them whole. Failing would mean
+    // that it is full, which wakes as well.
+    unsafe { libc::write(wake, one.as_ptr().cast(), one.len()) };
+    // SAFETY: as above.
+    unsafe { *errno = before };
+}
+
+extern "C" fn on_end(_signal: i32) {
+    // Nothing in it can panic, and unwinding machinery has no place in a signal handler.
+    note_end();
+}
+
+extern "C" fn on_kick(_signal: i32) {
+    // Its arrival is all: the system call returns with EINTR.
+}

@@ -1,0 +1,109 @@
+//! From exec to a configured process: the descriptors, the first message, the locale.
+
+use std::{
+    ffi::CString,
+    io,
+    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+};
+
+use rustix::{fs::FileType, io::FdFlags};
+use wsgi_core::control::{GroupSpec, ToDaemon, decode, descriptor};
+use wsgi_ipc::socket;
+
+/// Longest control message.
+pub(crate) const LONGEST_MESSAGE: usize = 256 << 10;
+
+/// What the supervisor has left open for the process.
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    /// The group's listener.
+    pub(crate) listener: OwnedFd,
+    /// The control socket.
+    pub(crate) control: OwnedFd,
+    /// The group's slots.
+    pub(crate) slots: OwnedFd,
+}
+
+/// Why a process cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartupError {
+    /// It was not started by the supervisor.
+    #[error("descriptor {0} is not what the supervisor of mod_wsgi_rs leaves there: {1}")]
+    Descriptor(i32, io::Error),
+    /// The first message did not come or is not understood.
+    #[error("cannot read the configuration from the supervisor: {0}")]
+    Configure(String),
+    /// The kernel refuses something.
+    #[error("cannot {0}: {1}")]
+    System(&'static str, io::Error),
+}
+
+impl Descriptors {
+    /// Takes the descriptors over. Called once, before anything else is opened.
+    pub(crate) fn take() -> Result<Self, StartupError> {
+        let listener = take(descriptor::LISTENER, FileType::Socket)?;
+        let control = take(descriptor::CONTROL, FileType::Socket)?;
+        let slots = take(descriptor::SLOTS, FileType::RegularFile)?;
+        Ok(Self { listener, control, slots })
+    }
+}
+
+fn take(number: i32, expected: FileType) -> Result<OwnedFd, StartupError> {
+    let failed = |error| StartupError::Descriptor(number, error);
+    // SAFETY: only looked at; fstat of a number that is not open is an error and nothing else.
+    let probe = unsafe { BorrowedFd::borrow_raw(number) };
+    let stat = rustix::fs::fstat(probe).map_err(|error| failed(error.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) != expected {
+        return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
+    }
+    // SAFETY: it is open (fstat above), left by exec for this process, and each number is taken
+    // once, by the only call of `Descriptors::take`.
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    // exec needed it open; programs that the application starts must not get it.
+    rustix::io::fcntl_setfd(&owned, FdFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
+    Ok(owned)
+}
+
+/// Waits for the first message: the group, the number of this process and its first slot.
+pub(crate) fn configure(control: &OwnedFd) -> Result<(GroupSpec, u64, u32), StartupError> {
+    let failed = |text: &str| StartupError::Configure(text.to_owned());
+    let packet = socket::receive_packet(control.as_fd(), LONGEST_MESSAGE)
+        .map_err(|error| failed(&error.to_string()))?;
+    let (bytes, _) = packet.ok_or_else(|| failed("it is gone"))?;
+    match decode(&bytes).map_err(|error| failed(&error.to_string()))? {
+        ToDaemon::Configure { group, epoch, first_slot } => Ok((*group, epoch, first_slot)),
+        ToDaemon::Drain | ToDaemon::Stop => Err(failed("unexpected message")),
+    }
+}
+
+/// Sets the locale of the C library; `false` when the system does not have it.
+pub(crate) fn set_locale(locale: &str) -> bool {
+    let Ok(locale) = CString::new(locale) else { return false };
+    // SAFETY: a live C string, and the process has one thread: nobody uses the locale meanwhile.
+    !unsafe { libc::setlocale(libc::LC_ALL, locale.as_ptr()) }.is_null()
+}
+
+/// The stack size that pthread gives threads by default, which std does not.
+pub(crate) fn stack_size() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+    let size = limit.and_then(|size| usize::try_from(size).ok()).unwrap_or(8 << 20);
+    size.clamp(256 << 10, 1 << 30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_of_another_kind_are_refused() {
+        let error = take(i32::MAX, FileType::Socket).unwrap_err();
+        assert!(matches!(error, StartupError::Descriptor(..)));
+    }
+
+    #[test]
+    fn an_unknown_locale_is_told() {
+        assert!(set_locale("C"));
+        assert!(!set_locale("xx_XX.nowhere"));
+        assert!(!set_locale("with\0nul"));
+    }
+}

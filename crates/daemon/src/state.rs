@@ -1,0 +1,165 @@
+//! The daemon process as its threads share it: who it is, what it was given, whether it drains.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
+};
+
+use rustix::event::EventfdFlags;
+use wsgi_core::{
+    control::{FromDaemon, GroupSpec, encode},
+    level::Level,
+};
+use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
+
+use crate::startup::Descriptors;
+
+/// How urgently the process shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Drain {
+    /// Not at all.
+    No = 0,
+    /// When everything that runs has finished.
+    Graceful = 1,
+    /// At the end of the shutdown timeout.
+    Stop = 2,
+}
+
+/// What the watcher needs to know of a worker thread.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerState {
+    /// The kernel's number of the thread while it waits for a connection, otherwise 0.
+    waiting: AtomicI32,
+}
+
+impl WorkerState {
+    /// The thread begins to wait for a connection.
+    pub(crate) fn begin_wait(&self, thread: i32) {
+        self.waiting.store(thread, Ordering::Relaxed);
+    }
+
+    /// The thread no longer waits.
+    pub(crate) fn end_wait(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// The number of the thread if it waits.
+    pub(crate) fn waiting(&self) -> Option<i32> {
+        Some(self.waiting.load(Ordering::Relaxed)).filter(|thread| *thread != 0)
+    }
+}
+
+/// One daemon process.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    /// The group.
+    pub(crate) spec: GroupSpec,
+    /// Number of this process in its group.
+    pub(crate) epoch: u64,
+    /// First of its slots.
+    pub(crate) first_slot: u32,
+    /// The group's slots.
+    pub(crate) slots: Slots,
+    /// The group's listener.
+    pub(crate) listener: OwnedFd,
+    /// The control socket to the supervisor.
+    pub(crate) control: OwnedFd,
+    /// Standard error.
+    pub(crate) log: ErrorLog,
+    /// Wakes the watcher.
+    pub(crate) wake: OwnedFd,
+    /// One for each worker thread.
+    pub(crate) workers: Vec<WorkerState>,
+    drain: AtomicU8,
+    is_stale: AtomicBool,
+    is_finalizing: AtomicBool,
+}
+
+impl Daemon {
+    /// The process that the supervisor has described.
+    pub(crate) fn new(
+        spec: GroupSpec,
+        epoch: u64,
+        first_slot: u32,
+        descriptors: Descriptors,
+    ) -> io::Result<Self> {
+        let log = ErrorLog::standard_error(spec.log_level);
+        let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self {
+            epoch,
+            first_slot,
+            slots: Slots::map(descriptors.slots.as_fd(), spec.slots)?,
+            listener: descriptors.listener,
+            control: descriptors.control,
+            log,
+            wake,
+            workers: (0..spec.threads).map(|_| WorkerState::default()).collect(),
+            spec,
+            drain: AtomicU8::new(0),
+            is_stale: AtomicBool::new(false),
+            is_finalizing: AtomicBool::new(false),
+        })
+    }
+
+    /// The group's name.
+    pub(crate) fn group(&self) -> &str {
+        &self.spec.engine.process_group
+    }
+
+    /// How urgently the process shall end.
+    pub(crate) fn drain(&self) -> Drain {
+        match self.drain.load(Ordering::Acquire) {
+            0 => Drain::No,
+            1 => Drain::Graceful,
+            _ => Drain::Stop,
+        }
+    }
+
+    /// Whether the process takes no new request.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain() != Drain::No
+    }
+
+    /// Takes no new request from now on. A request to drain never becomes less urgent.
+    pub(crate) fn begin_drain(&self, drain: Drain) {
+        let before = self.drain.fetch_max(drain as u8, Ordering::AcqRel);
+        if before == 0 && drain != Drain::No {
+            let group = self.group();
+            self.log.log(Level::INFO, &format!("Shutdown requested for daemon process '{group}'."));
+        }
+        self.wake();
+    }
+
+    /// A script has changed: the supervisor shall replace the whole group.
+    pub(crate) fn begin_stale(&self) {
+        if !self.is_stale.swap(true, Ordering::Relaxed) {
+            self.begin_drain(Drain::Graceful);
+            self.tell(&FromDaemon::Stale);
+        }
+    }
+
+    /// All worker threads have ended; what is left is the interpreter's end.
+    pub(crate) fn begin_finalizing(&self) {
+        self.is_finalizing.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether all worker threads have ended.
+    pub(crate) fn is_finalizing(&self) -> bool {
+        self.is_finalizing.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        // Full means that the watcher is being woken already.
+        rustix::io::write(&self.wake, &1u64.to_ne_bytes()).ok();
+    }
+
+    /// Sends a message to the supervisor.
+    pub(crate) fn tell(&self, message: &FromDaemon) {
+        let Ok(bytes) = encode(message) else { return };
+        // A supervisor that is gone has closed the socket: the watcher sees that and drains.
+        socket::send_packet(self.control.as_fd(), &bytes, &[]).ok();
+    }
+}

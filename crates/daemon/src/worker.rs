@@ -1,0 +1,232 @@
+//! A worker thread: takes connections, one request each, and hands them to the host.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use wsgi_core::{
+    exchange::{Exchange, Outcome},
+    frame::{HEADER, Header, Kind},
+    head::{RequestHead, flag},
+    level::Level,
+};
+use wsgi_ipc::socket::{self, TimedStream};
+
+use crate::{
+    connection::{ConnectionExchange, Request},
+    forked,
+    host::Host,
+    state::Daemon,
+};
+
+/// Bytes of the receive buffer: a head and a small body usually come at once.
+const BUFFER: usize = 32 << 10;
+
+/// A larger buffer than this is not kept for the next request.
+const LARGEST_KEPT: usize = 1 << 20;
+
+/// How long to wait when the process has no descriptor left for a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// One worker thread of a daemon process.
+pub(crate) struct Worker<'a> {
+    daemon: &'a Daemon,
+    host: &'a dyn Host,
+    /// Counts from 0 in the process.
+    index: u32,
+    buffer: Vec<u8>,
+    held: Vec<u8>,
+}
+
+impl<'a> Worker<'a> {
+    /// The worker with this index.
+    pub(crate) fn new(daemon: &'a Daemon, host: &'a dyn Host, index: u32) -> Self {
+        Self { daemon, host, index, buffer: vec![0; BUFFER], held: Vec::new() }
+    }
+
+    /// Serves until the process drains.
+    pub(crate) fn run(&mut self) {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        let Some(state) = self.daemon.workers.get(self.index as usize) else { return };
+        loop {
+            // Before the check: a drain that begins after it finds this thread waiting and
+            // wakes it, again and again until it has gone.
+            state.begin_wait(thread);
+            if self.daemon.is_draining() {
+                break;
+            }
+            let accepted = socket::accept(self.daemon.listener.as_fd());
+            state.end_wait();
+            match accepted {
+                Ok(connection) => self.serve(connection),
+                Err(error) => self.judge_accept(&error),
+            }
+        }
+        state.end_wait();
+        self.host.thread_end();
+    }
+
+    fn judge_accept(&self, error: &io::Error) {
+        let is_passing =
+            matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted);
+        if !is_passing {
+            self.report(
+                Level::CRIT,
+                &format!("WSGI1201: Unable to accept a connection of httpd: {error}."),
+            );
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn report(&self, level: Level, record: &str) {
+        self.daemon.log.log(level, record);
+    }
+
+    fn serve(&mut self, connection: OwnedFd) {
+        let stream = TimedStream::new(connection, self.daemon.spec.socket_timeout);
+        forked::set_connection(self.index as usize, Some(stream.socket()));
+        match receive_request(&stream, &mut self.buffer) {
+            Ok(Some((header, received))) => self.answer(&stream, header, received),
+            // httpd's child has ended, or its client has gone, before the request was sent.
+            Ok(None) => {}
+            Err(error) => self.report(
+                Level::ERROR,
+                &format!("WSGI0080: Unable to read the request from httpd: {error}."),
+            ),
+        }
+        if forked::is_forked() {
+            // A copy of this thread came back from the application: it has nothing to serve.
+            // SAFETY: ends the process without running anything of its parent's.
+            unsafe { libc::_exit(0) };
+        }
+        if forked::has_forked() {
+            socket::shutdown(stream.socket());
+        }
+        forked::set_connection(self.index as usize, None);
+        if self.buffer.len() > LARGEST_KEPT {
+            self.buffer = vec![0; BUFFER];
+        }
+        if self.held.capacity() > LARGEST_KEPT {
+            self.held = Vec::new();
+        }
+    }
+
+    fn answer(&mut self, stream: &TimedStream, header: Header, received: usize) {
+        let taken = now();
+        let end = HEADER + header.length as usize;
+        let bytes = self.buffer.get(HEADER..end).unwrap_or_default();
+        let head = match RequestHead::decode(bytes) {
+            Ok(head) if head.request_id == header.request_id => head,
+            Ok(_) | Err(_) => {
+                self.report(Level::ERROR, "WSGI0080: Malformed request from httpd.");
+                return;
+            }
+        };
+        let request = Request {
+            request_id: header.request_id,
+            has_body: head.has(flag::BODY),
+            received: self.buffer.get(end..received).unwrap_or_default(),
+        };
+        let slot = self.daemon.first_slot + self.index;
+        let held = std::mem::take(&mut self.held);
+        let exchange = ConnectionExchange::new(self.daemon, slot, stream, request, held);
+        let outcome = self.outcome(&head, bytes, &exchange, taken);
+        if forked::is_forked() {
+            return;
+        }
+        let is_stale = outcome == Outcome::Stale && !self.daemon.is_draining();
+        if is_stale {
+            // Before the answer: the request must not find this process again.
+            self.daemon.begin_stale();
+        }
+        self.held = exchange.finish(outcome);
+    }
+
+    fn outcome(
+        &self,
+        head: &RequestHead<'_>,
+        bytes: &[u8],
+        exchange: &ConnectionExchange<'_>,
+        taken: i64,
+    ) -> Outcome {
+        // Draining is not atomic: the connection may have been taken after it began.
+        if self.daemon.is_draining() {
+            return Outcome::Stale;
+        }
+        if let Some(seconds) = self.too_late(head, taken) {
+            exchange.log(
+                Level::ERROR,
+                &format!(
+                    "WSGI0084: Queue timeout expired: the request waited {seconds} seconds for \
+                     daemon process group '{}'.",
+                    self.daemon.group()
+                ),
+            );
+            return Outcome::Failed(504);
+        }
+        let thread = self.index + 1;
+        let serve = || self.host.serve(bytes, exchange, thread, taken);
+        catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
+            // The panic hook has logged where and why.
+            exchange.log(
+                Level::ERROR,
+                "WSGI1202: An internal error ended the request; see the daemon's log line.",
+            );
+            Outcome::Failed(500)
+        })
+    }
+
+    /// Seconds that the request has waited if that is longer than allowed.
+    fn too_late(&self, head: &RequestHead<'_>, taken: i64) -> Option<i64> {
+        let limit = i64::from(self.daemon.spec.queue_timeout);
+        let waited = taken.saturating_sub(head.queue_start) / 1_000_000;
+        (limit > 0 && head.queue_start > 0 && waited >= limit).then_some(waited)
+    }
+}
+
+/// Reads a request frame into `buffer` and returns its header and the number of bytes received,
+/// which may be more; `None` when the connection closes without one.
+fn receive_request(
+    stream: &TimedStream,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Option<(Header, usize)>> {
+    let mut received = 0;
+    let mut needed = HEADER;
+    let mut header = None;
+    while received < needed {
+        let rest = buffer.get_mut(received..).unwrap_or_default();
+        match stream.receive(rest)? {
+            0 if received == 0 => return Ok(None),
+            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            length => received += length,
+        }
+        if header.is_none()
+            && let Some(bytes) = buffer.get(..received).and_then(|bytes| bytes.first_chunk())
+        {
+            let read = Header::decode(bytes).map_err(io::Error::other)?;
+            if read.kind != Kind::Request {
+                return Err(io::Error::other("not a request frame"));
+            }
+            needed = HEADER + read.length as usize;
+            if buffer.len() < needed {
+                buffer.resize(needed, 0);
+            }
+            header = Some(read);
+        }
+    }
+    Ok(header.map(|header| (header, received)))
+}
+
+/// µs since the epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;
