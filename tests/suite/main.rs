@@ -7,7 +7,11 @@ mod support;
 
 mod environ;
 mod faults;
+mod files;
+mod handler;
 mod hello;
 mod input;
+mod mapping;
 mod output;
 mod start_response;
+mod streams;

@@ -58,3 +58,11 @@ pub fn quote(text: &str) -> String {
     };
     text.bytes().map(byte).collect()
 }
+
+/// MD5 in hexadecimal digits, as `md5sum` tells it.
+pub fn md5(text: &str) -> String {
+    let file = tempfile::NamedTempFile::new().expect("file");
+    std::fs::write(file.path(), text).expect("file");
+    let line = super::rundir::output_of("md5sum", &[file.path().to_str().expect("path")]);
+    line.split_whitespace().next().unwrap_or_default().to_owned()
+}
