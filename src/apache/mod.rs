@@ -1,0 +1,37 @@
+//! The safe httpd layer: the only folder that names [`crate::ffi`] and the only one of the module
+//! that is `unsafe` (beside the module record in `lib.rs`).
+//!
+//! * `guard`, `hook`, `module`, `commands`: how httpd calls us: panic border, hook trampolines,
+//!   configuration callbacks, command table.
+//! * `mpm`, `library`: what httpd and the dynamic loader say about themselves.
+//! * `request`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
+//! * `body`, `output`: brigades in and out.
+//! * `log`: the error log.
+//! * `process`: what the parent process does with other processes.
+//! * `regex`: httpd's regular expressions.
+//! * `python_host`: the C-ABI border to the library that hosts CPython.
+//!
+//! Invariant: a handle is a non-null pointer that httpd gave us, valid for its lifetime
+//! parameter; nobody makes a `&mut` to a structure of httpd's, because httpd and other modules
+//! write to it too.
+
+pub(crate) mod body;
+pub(crate) mod commands;
+pub(crate) mod guard;
+pub(crate) mod hook;
+pub(crate) mod library;
+pub(crate) mod log;
+pub(crate) mod module;
+pub(crate) mod mpm;
+pub(crate) mod output;
+pub(crate) mod pool;
+pub(crate) mod process;
+pub(crate) mod python_host;
+pub(crate) mod regex;
+pub(crate) mod request;
+pub(crate) mod server;
+pub(crate) mod table;
+pub(crate) mod text;
+
+pub(crate) use request::Request;
+pub(crate) use server::Server;

@@ -1,0 +1,363 @@
+//! The module's configuration records and the trampolines that make, merge and fill them.
+//!
+//! Three records: [`MainState`], one for a whole configuration, [`ServerState`], one for each
+//! server, [`DirState`], one for each directory-like section. They are written while httpd reads
+//! its configuration (one thread) and only read afterwards; a .htaccess file fills a `DirState`
+//! of its own request.
+
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr::{self, NonNull},
+    sync::{Mutex, OnceLock, PoisonError, RwLock},
+};
+
+use wsgi_core::directives::{DirConfig, GlobalConfig, ServerConfig, ServerId};
+
+use super::{
+    Server,
+    guard::guard,
+    pool::Pool,
+    regex::Regex,
+    text::{self, c_string},
+};
+use crate::{directives, ffi, hooks, resolved::Resolved};
+
+/// What exists once in a configuration.
+#[derive(Default)]
+pub(crate) struct MainState {
+    /// As typed in.
+    pub(crate) typed: Mutex<GlobalConfig>,
+    /// Servers by their number: the main server first.
+    servers: Mutex<Vec<NonNull<ffi::server_rec>>>,
+    /// Patterns by their number.
+    pub(crate) patterns: RwLock<Vec<Regex>>,
+    /// What follows from it all, set by post_config.
+    pub(crate) resolved: OnceLock<Resolved>,
+}
+
+impl MainState {
+    /// The number of a server; httpd makes the main server's record first.
+    pub(crate) fn number_of(&self, server: Server<'_>) -> ServerId {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pointer = server.as_non_null();
+        let index = servers.iter().position(|known| *known == pointer).unwrap_or_else(|| {
+            servers.push(pointer);
+            servers.len() - 1
+        });
+        ServerId(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// The server with a number.
+    pub(crate) fn server(&self, number: ServerId) -> Option<Server<'_>> {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pointer = servers.get(usize::try_from(number.0).ok()?)?;
+        // SAFETY: servers live in the same configuration pool as this record.
+        unsafe { Server::new(pointer.as_ptr()) }
+    }
+}
+
+/// What a server has of its own.
+pub(crate) struct ServerState {
+    /// The server's directives.
+    pub(crate) config: ServerConfig,
+    main: NonNull<MainState>,
+}
+
+impl ServerState {
+    /// The configuration's one record.
+    pub(crate) fn main(&self) -> &MainState {
+        // SAFETY: made in the same configuration pool before any server's record, never freed
+        // before it.
+        unsafe { self.main.as_ref() }
+    }
+
+    /// The configuration's one record, independent of the borrow of this one.
+    pub(crate) fn main_handle<'c>(&self) -> &'c MainState {
+        // SAFETY: it lives in the configuration pool, like this record and all who read it.
+        unsafe { self.main.as_ref() }
+    }
+}
+
+/// What a directory-like section has.
+#[derive(Default)]
+pub(crate) struct DirState {
+    /// The section's directives.
+    pub(crate) config: DirConfig,
+}
+
+/// The module's index in httpd's configuration vectors and log levels.
+pub(super) fn index() -> c_int {
+    let module = &raw const crate::wsgi_module;
+    // SAFETY: httpd sets the index when it loads the module, before anything else runs.
+    unsafe { (*module).module_index }
+}
+
+/// Our record in a configuration vector, or null.
+///
+/// # Safety
+/// `vector` is a live configuration vector.
+unsafe fn record_in(vector: *const ffi::ap_conf_vector_t) -> *mut c_void {
+    let module = &raw const crate::wsgi_module;
+    // SAFETY: the caller promises a live vector; httpd only reads the module's index.
+    unsafe { ffi::ap_get_module_config(vector, module) }
+}
+
+/// Our record of a server.
+pub(crate) fn server_state<'c>(server: Server<'c>) -> Option<&'c ServerState> {
+    // SAFETY: a live server; its vector holds one slot for each module.
+    let vector = unsafe { (*server.as_ptr()).module_config };
+    // SAFETY: a live vector.
+    let state = unsafe { record_in(vector) };
+    // SAFETY: null, or the ServerState that create_server/merge_server made in the configuration
+    // pool, which lives for 'c.
+    unsafe { state.cast::<ServerState>().as_ref() }
+}
+
+/// Our record of a directory vector.
+///
+/// # Safety
+/// `vector` is a per-directory vector that lives for `'r`.
+pub(super) unsafe fn dir_state<'r>(vector: *const ffi::ap_conf_vector_t) -> Option<&'r DirState> {
+    // SAFETY: the caller promises a live vector.
+    let state = unsafe { record_in(vector) };
+    // SAFETY: null, or the DirState that create_dir/merge_dir made in a pool that lives for 'r.
+    unsafe { state.cast::<DirState>().as_ref() }
+}
+
+const MAIN: &CStr = c"mod_wsgi_rs:main";
+
+/// The configuration's one record, made when it is first asked for.
+fn main_state(server: Server<'_>) -> Option<NonNull<MainState>> {
+    let pool = server.configuration_pool()?;
+    let known = NonNull::new(pool.data(MAIN).cast::<MainState>());
+    known.or_else(|| {
+        let state = NonNull::from(pool.own(MainState::default()));
+        pool.set_data(MAIN, state.as_ptr().cast());
+        Some(state)
+    })
+}
+
+pub(crate) unsafe extern "C" fn create_server(
+    pool: *mut ffi::apr_pool_t,
+    server: *mut ffi::server_rec,
+) -> *mut c_void {
+    guard("create_server_config", || {
+        // SAFETY: httpd passes the server being made and the configuration pool.
+        let Some(server) = (unsafe { Server::new(server) }) else { return ptr::null_mut() };
+        let Some(main) = main_state(server) else { return ptr::null_mut() };
+        // SAFETY: made above, lives in the configuration pool.
+        unsafe { main.as_ref() }.number_of(server);
+        // SAFETY: see above.
+        let pool = unsafe { Pool::new(pool) };
+        keep(pool, ServerState { config: ServerConfig::default(), main })
+    })
+}
+
+pub(crate) unsafe extern "C" fn merge_server(
+    pool: *mut ffi::apr_pool_t,
+    base: *mut c_void,
+    add: *mut c_void,
+) -> *mut c_void {
+    guard("merge_server_config", || {
+        // SAFETY: httpd passes records that create_server made.
+        let base = unsafe { base.cast::<ServerState>().as_ref() };
+        // SAFETY: as above.
+        let add = unsafe { add.cast::<ServerState>().as_ref() };
+        // SAFETY: httpd passes the configuration pool.
+        let pool = unsafe { Pool::new(pool) };
+        let (Some(base), Some(add)) = (base, add) else { return ptr::null_mut() };
+        let config = ServerConfig::merge(&base.config, &add.config);
+        keep(pool, ServerState { config, main: add.main })
+    })
+}
+
+pub(crate) unsafe extern "C" fn create_dir(
+    pool: *mut ffi::apr_pool_t,
+    _directory: *mut c_char,
+) -> *mut c_void {
+    guard("create_dir_config", || {
+        // SAFETY: httpd passes the pool of the configuration or of the request.
+        keep(unsafe { Pool::new(pool) }, DirState::default())
+    })
+}
+
+pub(crate) unsafe extern "C" fn merge_dir(
+    pool: *mut ffi::apr_pool_t,
+    base: *mut c_void,
+    add: *mut c_void,
+) -> *mut c_void {
+    guard("merge_dir_config", || {
+        // SAFETY: httpd passes records that create_dir or merge_dir made.
+        let base = unsafe { base.cast::<DirState>().as_ref() };
+        // SAFETY: as above.
+        let add = unsafe { add.cast::<DirState>().as_ref() };
+        // SAFETY: httpd passes the pool of the configuration or of the request.
+        let pool = unsafe { Pool::new(pool) };
+        let (Some(base), Some(add)) = (base, add) else { return ptr::null_mut() };
+        keep(pool, DirState { config: DirConfig::merge(&base.config, &add.config) })
+    })
+}
+
+fn keep<T: 'static>(pool: Option<Pool<'_>>, value: T) -> *mut c_void {
+    match pool {
+        // SAFETY of later use: the value lives as long as the pool that httpd keeps it for.
+        Some(pool) => ptr::from_ref(pool.own(value)).cast_mut().cast(),
+        None => ptr::null_mut(),
+    }
+}
+
+/// A line of the configuration, as httpd hands it to a command.
+pub(crate) struct Line<'l> {
+    /// Number in the directive table.
+    pub(crate) directive: usize,
+    /// The rest of the line.
+    pub(crate) arguments: &'l [u8],
+    /// The server it belongs to.
+    pub(crate) server: Server<'l>,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// Configuration file and line.
+    pub(crate) origin: (&'l CStr, u32),
+    /// The text httpd shows when the place is one that no global directive may stand in.
+    pub(crate) misplaced: Option<&'l CStr>,
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Outside of directory-like sections.
+    Server,
+    /// In a directory-like section.
+    Section,
+    /// In a .htaccess file.
+    Htaccess,
+}
+
+/// What httpd is to read after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next line.
+    NextLine,
+    /// The lines inside of the section that the line opens.
+    LinesInside,
+}
+
+/// The command of every directive.
+pub(crate) unsafe extern "C" fn command(
+    parameters: *mut ffi::cmd_parms,
+    section: *mut c_void,
+    arguments: *const c_char,
+) -> *const c_char {
+    guard("directive", || {
+        // SAFETY: httpd passes live parameters for the length of the call.
+        let Some(parameters) = (unsafe { parameters.as_mut() }) else { return ptr::null() };
+        // SAFETY: for commands of a module that has create_dir, `section` is its record of the
+        // section (or of the server's defaults), and nobody else uses it while httpd reads.
+        let dir = unsafe { section.cast::<DirState>().as_mut() };
+        // SAFETY: see `run_command`.
+        unsafe { run_command(parameters, dir, arguments) }
+    })
+}
+
+/// # Safety
+/// `parameters` and `arguments` are those of a command.
+unsafe fn run_command(
+    parameters: &mut ffi::cmd_parms,
+    dir: Option<&mut DirState>,
+    arguments: *const c_char,
+) -> *const c_char {
+    // SAFETY: the server and pools of the parameters are live during the command.
+    let server = unsafe { Server::new(parameters.server) };
+    // SAFETY: as above.
+    let pool = unsafe { Pool::new(parameters.pool) };
+    let (Some(server), Some(pool), Some(dir)) = (server, pool, dir) else {
+        return c"mod_wsgi_rs: no configuration record".as_ptr();
+    };
+    // SAFETY: NUL-terminated rest of the line.
+    let arguments = unsafe { text::bytes(arguments) };
+    // SAFETY: the command record is one of `COMMANDS`, whose data is its number.
+    let directive = unsafe { (*parameters.cmd).cmd_data } as usize;
+    // SAFETY: the vector of the line's server.
+    let state = unsafe { (*server.as_ptr()).module_config };
+    // SAFETY: a live vector.
+    let state = unsafe { record_in(state) };
+    // SAFETY: made by create_server; nobody else uses it while httpd reads its configuration. In
+    // a .htaccess file other threads may read it, and `directives` gets no access to it.
+    let state = unsafe { state.cast::<ServerState>().as_mut() };
+    let place = place_of(parameters);
+    // SAFETY: live parameters.
+    let misplaced = unsafe { misplaced(parameters) };
+    let line = Line {
+        directive,
+        arguments,
+        server,
+        place,
+        // SAFETY: live parameters.
+        origin: unsafe { origin(parameters) },
+        misplaced,
+    };
+    match directives::run(&line, state, dir) {
+        Ok(After::NextLine) => ptr::null(),
+        Ok(After::LinesInside) => {
+            // SAFETY: live parameters.
+            let error = unsafe { walk_section(parameters) };
+            directives::close_section(server);
+            error
+        }
+        Err(text) => pool.copy_raw(&c_string(text)),
+    }
+}
+
+fn place_of(parameters: &ffi::cmd_parms) -> Place {
+    let in_files = (ffi::RSRC_CONF | ffi::ACCESS_CONF).cast_signed();
+    if parameters.override_ & in_files == 0 {
+        Place::Htaccess
+    } else if parameters.path.is_null() {
+        Place::Server
+    } else {
+        Place::Section
+    }
+}
+
+/// # Safety
+/// `parameters` are those of a command.
+unsafe fn misplaced<'l>(parameters: &mut ffi::cmd_parms) -> Option<&'l CStr> {
+    // SAFETY: live parameters.
+    let text = unsafe { ffi::ap_check_cmd_context(parameters, ffi::GLOBAL_ONLY) };
+    // SAFETY: null or a NUL-terminated text of the command's pool.
+    unsafe { text::optional(text) }
+}
+
+/// # Safety
+/// `parameters` are those of a command.
+unsafe fn origin<'l>(parameters: &ffi::cmd_parms) -> (&'l CStr, u32) {
+    // SAFETY: null or the directive being run.
+    let directive = unsafe { parameters.directive.as_ref() };
+    let Some(directive) = directive else { return (c"", 0) };
+    // SAFETY: null or a NUL-terminated file name of the configuration.
+    let file = unsafe { text::optional(directive.filename) }.unwrap_or_default();
+    (file, u32::try_from(directive.line_num).unwrap_or_default())
+}
+
+/// Reads the lines inside a section, as if they stood where it stands.
+///
+/// # Safety
+/// `parameters` are those of the section's command.
+unsafe fn walk_section(parameters: &mut ffi::cmd_parms) -> *const c_char {
+    let section = parameters.directive;
+    // SAFETY: null or the directive being run.
+    let Some(directive) = (unsafe { section.as_ref() }) else { return ptr::null() };
+    let context = parameters.context;
+    // SAFETY: the lines inside belong to the same configuration; httpd runs their commands.
+    let error = unsafe { ffi::ap_walk_config(directive.first_child, parameters, context) };
+    // Errors of a line inside are reported where it stands, others at the section again.
+    if error.is_null() {
+        parameters.directive = section;
+    }
+    error
+}
+
+/// Called by httpd once the module is loaded, at every start and restart.
+pub(crate) unsafe extern "C" fn register_hooks(_pool: *mut ffi::apr_pool_t) {
+    guard("register_hooks", hooks::register)
+}

@@ -1,0 +1,241 @@
+//! The C-ABI border to the library that hosts CPython: our table for it, calls of its table.
+
+use std::{
+    ffi::c_void,
+    os::fd::BorrowedFd,
+    path::Path,
+    slice,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use wsgi_core::{
+    embedded::{EmbeddedTable, HostTable, Reason, failure, served},
+    exchange::{Exchange, Outcome, Pace, SendError},
+    head::ResponseHead,
+    level::Level,
+};
+
+use super::{guard::guard, library, log};
+
+/// CPython in this process.
+#[derive(Clone, Copy)]
+pub(crate) struct PythonHost(&'static EmbeddedTable);
+
+/// The one of this process; a child starts it once.
+static HOST: OnceLock<PythonHost> = OnceLock::new();
+
+impl PythonHost {
+    /// Loads the library and starts CPython with the JSON of an
+    /// [`wsgi_core::control::EngineSpec`].
+    pub(crate) fn start(path: &Path, spec: &[u8]) -> Result<(), String> {
+        let table = library::load_python_host(path)?;
+        let mut reason = Reason::EMPTY;
+        // SAFETY: a table of our ABI; spec and reason are live during the call, the host table
+        // for ever.
+        let status =
+            unsafe { (table.start)(&raw const TABLE, spec.as_ptr(), spec.len(), &raw mut reason) };
+        if status != 0 {
+            return Err(reason.get());
+        }
+        // A second start in one process would be refused by the library.
+        HOST.set(Self(table)).ok();
+        Ok(())
+    }
+
+    /// The one that was started in this process.
+    pub(crate) fn get() -> Option<Self> {
+        HOST.get().copied()
+    }
+
+    /// Answers a request.
+    pub(crate) fn serve(self, exchange: &dyn Exchange, head: &[u8]) -> Outcome {
+        let exchange: *const &dyn Exchange = &raw const exchange;
+        // SAFETY: a table of our ABI; exchange and head are live during the call.
+        let status =
+            unsafe { (self.0.serve)(exchange.cast_mut().cast(), head.as_ptr(), head.len()) };
+        match status {
+            served::COMPLETED => Outcome::Completed,
+            served::TRUNCATED => Outcome::Truncated,
+            status => Outcome::Failed(u16::try_from(status).unwrap_or(500)),
+        }
+    }
+
+    /// Ends CPython; nothing is served afterwards.
+    pub(crate) fn stop(self) {
+        // SAFETY: a table of our ABI.
+        unsafe { (self.0.stop)() };
+    }
+}
+
+/// A value of the request's thread that the application's threads may use one at a time, while
+/// the request's own thread waits in [`PythonHost::serve`].
+pub(crate) struct Exclusive<T>(Mutex<T>);
+
+// SAFETY: httpd's structures have no thread affinity, only exclusivity (HTTP/2 moves requests
+// between threads too): the mutex gives it, and the owner is inside of `serve` meanwhile.
+unsafe impl<T> Sync for Exclusive<T> {}
+
+impl<T> Exclusive<T> {
+    /// Wraps a value.
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// Waits for the value.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the value back.
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+static TABLE: HostTable =
+    HostTable { begin, read_body, send_head, write, send_file, log: log_record };
+
+/// # Safety
+/// `exchange` is null or the pointer that `serve` passed, during that call.
+unsafe fn exchange_of<'e>(exchange: *mut c_void) -> Option<&'e dyn Exchange> {
+    // SAFETY: `serve` passes a pointer to a reference that lives as long as the call.
+    unsafe { exchange.cast::<&dyn Exchange>().as_ref() }.copied()
+}
+
+/// # Safety
+/// A non-null `reason` is room for a reason.
+unsafe fn fail(reason: *mut Reason, number: isize, text: &str) -> isize {
+    // SAFETY: the caller promises room or null.
+    if let Some(reason) = unsafe { reason.as_mut() } {
+        reason.set(text);
+    }
+    number
+}
+
+/// # Safety
+/// A non-null `reason` is room for a reason.
+unsafe fn answer(result: Result<(), SendError>, reason: *mut Reason) -> isize {
+    match result {
+        Ok(()) => 0,
+        // SAFETY: the caller promises room or null.
+        Err(error @ SendError::ClientGone) => unsafe {
+            fail(reason, failure::CLIENT_GONE, &error.to_string())
+        },
+        // SAFETY: the caller promises room or null.
+        Err(SendError::Failed(text)) => unsafe { fail(reason, failure::OTHER, &text) },
+    }
+}
+
+/// # Safety
+/// `data` is null or points to `length` bytes that live for `'d`.
+unsafe fn bytes<'d>(data: *const u8, length: usize) -> &'d [u8] {
+    if data.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: the caller promises the rest.
+    unsafe { slice::from_raw_parts(data, length) }
+}
+
+unsafe extern "C" fn begin(exchange: *mut c_void) {
+    guard("begin", || {
+        // SAFETY: the library passes the pointer that it was given.
+        if let Some(exchange) = unsafe { exchange_of(exchange) } {
+            exchange.begin();
+        }
+    })
+}
+
+unsafe extern "C" fn read_body(
+    exchange: *mut c_void,
+    buffer: *mut u8,
+    capacity: usize,
+    reason: *mut Reason,
+) -> isize {
+    guard("read_body", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return failure::OTHER };
+        // SAFETY: the library passes a buffer of this capacity (initialised) for the call.
+        let buffer = unsafe { slice::from_raw_parts_mut(buffer, capacity) };
+        match exchange.read_body(buffer) {
+            Ok(length) => isize::try_from(length).unwrap_or(failure::OTHER),
+            // SAFETY: the library passes room for a reason.
+            Err(error) => unsafe { fail(reason, failure::OTHER, &error.reason) },
+        }
+    })
+}
+
+unsafe extern "C" fn send_head(
+    exchange: *mut c_void,
+    head: *const u8,
+    length: usize,
+    reason: *mut Reason,
+) -> isize {
+    guard("send_head", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return failure::OTHER };
+        // SAFETY: the library passes the bytes of a head for the call.
+        let result = match ResponseHead::decode(unsafe { bytes(head, length) }) {
+            Ok(head) => exchange.send_head(&head),
+            Err(error) => Err(SendError::Failed(error.to_string())),
+        };
+        // SAFETY: the library passes room for a reason.
+        unsafe { answer(result, reason) }
+    })
+}
+
+unsafe extern "C" fn write(
+    exchange: *mut c_void,
+    block: *const u8,
+    length: usize,
+    more: u8,
+    reason: *mut Reason,
+) -> isize {
+    guard("write", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return failure::OTHER };
+        let pace = if more == 1 { Pace::More } else { Pace::Unknown };
+        // SAFETY: the library passes the bytes of a block for the call.
+        let result = exchange.write(unsafe { bytes(block, length) }, pace);
+        // SAFETY: the library passes room for a reason.
+        unsafe { answer(result, reason) }
+    })
+}
+
+unsafe extern "C" fn send_file(
+    exchange: *mut c_void,
+    file: i32,
+    offset: u64,
+    length: u64,
+    reason: *mut Reason,
+) -> isize {
+    guard("send_file", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return failure::OTHER };
+        if file < 0 {
+            return failure::OTHER;
+        }
+        // SAFETY: the library passes a descriptor that stays open for the call.
+        let file = unsafe { BorrowedFd::borrow_raw(file) };
+        let result = exchange.send_file(file, offset, length);
+        // SAFETY: the library passes room for a reason.
+        unsafe { answer(result, reason) }
+    })
+}
+
+unsafe extern "C" fn log_record(
+    exchange: *mut c_void,
+    level: u8,
+    record: *const u8,
+    length: usize,
+) {
+    guard("log", || {
+        let level = Level::from_number(level);
+        // SAFETY: the library passes the bytes of a record for the call.
+        let record = String::from_utf8_lossy(unsafe { bytes(record, length) });
+        // SAFETY: the library passes null or the pointer that it was given.
+        match unsafe { exchange_of(exchange) } {
+            Some(exchange) => exchange.log(level, &record),
+            None => log::process(level, None, &record),
+        }
+    })
+}

@@ -1,0 +1,270 @@
+//! One attempt at a request: a connection to whichever daemon thread accepts it.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use wsgi_core::{
+    exchange::{Pace, SendError},
+    frame::{Header, Kind, MORE},
+    head::ResponseHead,
+    level::Level,
+};
+use wsgi_ipc::socket;
+
+use super::{
+    fate::{self, Fate},
+    frames::{Event, FrameReader},
+    upload::Upload,
+};
+use crate::{
+    apache::{hook::Status, log},
+    handler::{Failure, Job, Responder, subject},
+    resolved::Group,
+    supervisor::Link,
+};
+
+/// How often a waiting request looks whether its process still lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A connection with its request.
+pub(super) struct Conversation<'r, 'c> {
+    job: &'c Job<'r>,
+    group: &'c Group,
+    link: &'c Link,
+    request_id: u64,
+    /// When the request first turned to the group.
+    start: Instant,
+    responder: Responder<'r>,
+    socket: OwnedFd,
+    frames: FrameReader,
+    /// When the daemon was last heard of.
+    heard: Instant,
+}
+
+/// How an attempt ended.
+pub(super) enum Verdict<'r> {
+    /// The request has its response.
+    Answered(Status),
+    /// No process has started it.
+    NotStarted(Responder<'r>),
+}
+
+/// What follows a frame.
+enum Step {
+    Next,
+    Complete,
+    Incomplete,
+    Failed(u16),
+    Requeue,
+    ClientGone,
+}
+
+impl<'r, 'c> Conversation<'r, 'c> {
+    /// Connects.
+    pub(super) fn begin(
+        job: &'c Job<'r>,
+        group: &'c Group,
+        link: &'c Link,
+        request_id: u64,
+        start: Instant,
+        responder: Responder<'r>,
+    ) -> Result<Self, Failure> {
+        let limit = group.definition.connect_timeout.saturating_sub(start.elapsed());
+        let socket = socket::connect_within(link.address(), limit)
+            .map_err(|error| fate::cannot_connect(job, group, &error))?;
+        let frames = FrameReader::new();
+        let heard = Instant::now();
+        Ok(Self { job, group, link, request_id, start, responder, socket, frames, heard })
+    }
+
+    /// Sends the request and relays the answer.
+    pub(super) fn run(
+        mut self,
+        head: &[u8],
+        upload: &mut Upload<'_>,
+    ) -> Result<Verdict<'r>, Failure> {
+        if upload.send_request(self.socket.as_fd(), self.request_id, head).is_err() {
+            // A draining daemon closes without reading; whatever it said is still to be read.
+            return self.after_end_of_file(upload);
+        }
+        loop {
+            match self.drain(upload) {
+                Ok(None) => {}
+                Ok(Some(step)) => return self.finish(step, upload),
+                Err(error) => return self.fail(fate::garbled, &error.to_string()),
+            }
+            if !self.await_frames()? {
+                return self.after_end_of_file(upload);
+            }
+        }
+    }
+
+    /// Handles every frame that has arrived.
+    fn drain(&mut self, upload: &mut Upload<'_>) -> io::Result<Option<Step>> {
+        loop {
+            let Event::Frame(header, payload, more) = self.frames.next()? else { return Ok(None) };
+            if header.request_id != self.request_id {
+                return Err(io::Error::other("frame of another request"));
+            }
+            let step = match header.kind {
+                Kind::Want => {
+                    // A daemon that has stopped reading says why in its next frames.
+                    upload.send_more(self.socket.as_fd(), self.request_id).ok();
+                    Step::Next
+                }
+                Kind::Head => {
+                    let head = ResponseHead::decode(payload).map_err(io::Error::other)?;
+                    begin_response(&mut self.responder, self.group, &head)?;
+                    Step::Next
+                }
+                Kind::Data => {
+                    let pace =
+                        if more || header.flags & MORE != 0 { Pace::More } else { Pace::Unknown };
+                    sent(self.responder.write(payload, pace))?
+                }
+                Kind::Log => {
+                    log_record(self.job, header, payload);
+                    Step::Next
+                }
+                Kind::Fail => Step::Failed(header.value),
+                Kind::End => Step::Complete,
+                Kind::Abort => Step::Incomplete,
+                Kind::Requeue => Step::Requeue,
+                Kind::Request | Kind::Body | Kind::BodyError => {
+                    return Err(io::Error::other("frame in the wrong direction"));
+                }
+            };
+            if !matches!(step, Step::Next) {
+                return Ok(Some(step));
+            }
+        }
+    }
+
+    /// Waits for more bytes; `false` at the end of file.
+    fn await_frames(&mut self) -> Result<bool, Failure> {
+        if self.responder.is_unflushed() {
+            let delay = self.group.definition.response_flush_delay;
+            // Blocks that follow each other quickly leave together.
+            if !self.poll(delay) && self.responder.flush().is_err() {
+                return Ok(false);
+            }
+        }
+        while !self.poll(HEARTBEAT) {
+            self.check_on_request()?;
+        }
+        self.heard = Instant::now();
+        match self.frames.receive(self.socket.as_fd()) {
+            Ok(more) => Ok(more),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn poll(&self, limit: Duration) -> bool {
+        let limit = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+        // An error is an event: the receive that follows reports it.
+        socket::poll_readable(self.socket.as_fd(), limit).unwrap_or(true)
+    }
+
+    /// Nothing was heard for a while: does anybody still work on it?
+    fn check_on_request(&self) -> Result<(), Failure> {
+        let definition = &self.group.definition;
+        if self.responder.has_begun() {
+            return Ok(());
+        }
+        match fate::of(self.link, self.request_id) {
+            Fate::Dead(how) => return Err(fate::died(self.job, self.group, &how)),
+            Fate::Running => {}
+            Fate::Queued => {
+                if let Some(failure) = fate::failing(self.job, self.group, self.link) {
+                    return Err(failure);
+                }
+                if definition.queue_timeout.is_some_and(|limit| self.start.elapsed() > limit) {
+                    return Err(fate::queue_timed_out(self.job, self.group));
+                }
+            }
+        }
+        if self.heard.elapsed() > definition.socket_timeout {
+            return Err(fate::timed_out(self.job, self.group));
+        }
+        Ok(())
+    }
+
+    fn finish(self, step: Step, upload: &Upload<'_>) -> Result<Verdict<'r>, Failure> {
+        Ok(match step {
+            Step::Requeue if !self.responder.has_begun() => Verdict::NotStarted(self.responder),
+            Step::Complete => Verdict::Answered(self.responder.complete()),
+            Step::Failed(status) if !self.responder.has_begun() => {
+                let status = upload.failure().unwrap_or(status);
+                Verdict::Answered(Status::Http(if status >= 400 { status } else { 500 }))
+            }
+            // Nobody is left to answer; the access log keeps the application's status.
+            Step::ClientGone => Verdict::Answered(Status::Ok),
+            Step::Next | Step::Incomplete | Step::Failed(_) | Step::Requeue => {
+                Verdict::Answered(self.responder.truncate())
+            }
+        })
+    }
+
+    fn after_end_of_file(self, upload: &mut Upload<'_>) -> Result<Verdict<'r>, Failure> {
+        let _ = upload;
+        match fate::after_end_of_file(self.link, self.request_id) {
+            Fate::Queued if !self.responder.has_begun() => Ok(Verdict::NotStarted(self.responder)),
+            Fate::Dead(how) => self.fail(fate::died, &how),
+            Fate::Queued | Fate::Running => {
+                self.fail(fate::died, "the daemon process closed the connection")
+            }
+        }
+    }
+
+    /// The daemon broke off: a status if there is no head yet, else a visible end.
+    fn fail(
+        self,
+        failure: impl FnOnce(&Job<'_>, &Group, &str) -> Failure,
+        why: &str,
+    ) -> Result<Verdict<'r>, Failure> {
+        if !self.responder.has_begun() {
+            return Err(failure(self.job, self.group, why));
+        }
+        let name = &self.group.definition.name;
+        let subject = subject(self.job.request);
+        let text = format!(
+            "Daemon process group '{name}': {why} in the middle of its response: {subject}"
+        );
+        log::request(self.job.request, Level::ERROR, Some(119), &text);
+        Ok(Verdict::Answered(self.responder.truncate()))
+    }
+}
+
+/// A client that has gone ends the conversation; other output errors cut the response.
+fn sent(result: Result<(), SendError>) -> io::Result<Step> {
+    match result {
+        Ok(()) => Ok(Step::Next),
+        Err(SendError::ClientGone) => Ok(Step::ClientGone),
+        Err(SendError::Failed(_)) => Ok(Step::Incomplete),
+    }
+}
+
+fn begin_response(
+    responder: &mut Responder<'_>,
+    group: &Group,
+    head: &ResponseHead,
+) -> io::Result<()> {
+    let limit = group.definition.header_buffer_size as usize;
+    let longest = head.headers.iter().map(|(name, value)| name.len() + value.len()).max();
+    if longest.is_some_and(|longest| longest > limit) {
+        return Err(io::Error::other(format!(
+            "response header of more than header-buffer-size={limit} bytes"
+        )));
+    }
+    responder.head(head);
+    Ok(())
+}
+
+fn log_record(job: &Job<'_>, header: Header, payload: &[u8]) {
+    let level = Level::from_number(u8::try_from(header.value).unwrap_or(u8::MAX));
+    log::request(job.request, level, None, &String::from_utf8_lossy(payload));
+}

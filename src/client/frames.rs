@@ -1,0 +1,91 @@
+//! Frames out of the bytes of a connection, without copying response bodies.
+
+use std::{io, os::fd::BorrowedFd};
+
+use wsgi_core::frame::{HEADER, Header, Kind};
+use wsgi_ipc::socket;
+
+/// Bytes asked of the kernel at a time.
+const CHUNK: usize = 64 << 10;
+
+/// Reassembles frames.
+pub(super) struct FrameReader {
+    buffer: Vec<u8>,
+    /// Unread bytes of the buffer.
+    start: usize,
+    end: usize,
+    /// The data frame being handed out piece by piece.
+    data: Option<(Header, usize)>,
+}
+
+/// What the connection gave.
+#[derive(Debug)]
+pub(super) enum Event<'b> {
+    /// A whole frame, or a piece of a data frame; the flag says whether bytes of further frames
+    /// (or of the rest of this one) have arrived already or are announced.
+    Frame(Header, &'b [u8], bool),
+    /// The bytes received so far hold no further frame.
+    Incomplete,
+}
+
+impl FrameReader {
+    pub(super) fn new() -> Self {
+        Self { buffer: vec![0; CHUNK], start: 0, end: 0, data: None }
+    }
+
+    /// Receives what has arrived; `false` at the end of file.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.end == self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            self.buffer.resize(self.end + CHUNK, 0);
+        }
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let length = socket::receive_some(socket, room, true)?;
+        self.end += length;
+        Ok(length > 0)
+    }
+
+    /// The next frame among the bytes received.
+    pub(super) fn next(&mut self) -> io::Result<Event<'_>> {
+        if let Some((header, left)) = self.data.take() {
+            return Ok(self.piece(header, left));
+        }
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let Some((head, rest)) = unread.split_first_chunk::<HEADER>() else {
+            return Ok(Event::Incomplete);
+        };
+        let header = Header::decode(head).map_err(io::Error::other)?;
+        let length = header.length as usize;
+        if header.kind == Kind::Data {
+            self.start += HEADER;
+            return Ok(self.piece(header, length));
+        }
+        if rest.len() < length {
+            return Ok(Event::Incomplete);
+        }
+        let first = self.start + HEADER;
+        self.start = first + length;
+        let more = self.start < self.end;
+        Ok(Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default(), more))
+    }
+
+    /// What is there of a data frame of which `left` bytes are still to come.
+    fn piece(&mut self, header: Header, left: usize) -> Event<'_> {
+        let first = self.start;
+        let length = left.min(self.end - first);
+        self.start += length;
+        if length < left {
+            self.data = Some((header, left - length));
+            if length == 0 {
+                return Event::Incomplete;
+            }
+        }
+        let more = self.start < self.end || self.data.is_some();
+        Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default(), more)
+    }
+}

@@ -1,0 +1,90 @@
+//! The client of the daemons: sends a request to whichever process takes it, relays what comes
+//! back, and tries again as long as nobody has started it.
+//!
+//! * `conversation`: one attempt, from connecting to the last frame.
+//! * `frames`: frames out of the bytes of a connection.
+//! * `upload`: the request body on its way to the daemon.
+//! * `fate`: what has become of a request that nobody answers.
+//!
+//! Invariant: a request is sent again only when it is certain that no process has started it
+//! (REQUEUE, or end of file while no slot knows it).
+
+mod conversation;
+mod fate;
+mod frames;
+mod upload;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use conversation::{Conversation, Verdict};
+use upload::Upload;
+
+use crate::{
+    apache::{hook::Status, process},
+    handler::{Failure, Job, Responder, encode_head},
+    resolved::Group,
+    supervisor::Link,
+};
+
+/// Attempts without a pause between them: a group being replaced refuses a few times at most.
+const EAGER_ATTEMPTS: u32 = 50;
+
+/// Pause between later attempts.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Sends a request to the group and relays its answer.
+pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status, Failure> {
+    let responder =
+        Responder::new(job.request, job.choice.error_override, job.choice.enable_sendfile)
+            .ok_or(Failure::internal("no output brigade"))?;
+    let request_id = next_request_id();
+    let head = encode_head(job, request_id, microseconds_now());
+    let mut upload = Upload::open(job)?;
+    let start = Instant::now();
+    let mut responder = Some(responder);
+    for attempt in 0u32.. {
+        let Some(current) = responder.take() else { break };
+        let conversation = Conversation::begin(job, group, link, request_id, start, current)?;
+        match conversation.run(&head, &mut upload)? {
+            Verdict::Answered(status) => return Ok(status),
+            Verdict::NotStarted(unused) => responder = Some(unused),
+        }
+        if start.elapsed() > patience(group) {
+            break;
+        }
+        if attempt > EAGER_ATTEMPTS {
+            thread::sleep(PAUSE);
+        }
+    }
+    Err(fate::nobody_takes_it(job, group))
+}
+
+/// How long a request may be turned away again and again.
+fn patience(group: &Group) -> Duration {
+    let definition = &group.definition;
+    definition.queue_timeout.unwrap_or(definition.socket_timeout).max(definition.connect_timeout)
+}
+
+/// A number that no other request of this httpd has had for weeks: the child, and a count that
+/// starts at the time of day.
+fn next_request_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    const COUNT: u64 = (1 << 42) - 1;
+    // A forked child inherits the parent's count only if the parent served requests (-X).
+    if NEXT.load(Ordering::Relaxed) == 0 {
+        let now = microseconds_now().cast_unsigned();
+        // Another thread may have been first: then its start stands.
+        NEXT.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+    let count = NEXT.fetch_add(1, Ordering::Relaxed);
+    (u64::from(process::own_pid()) << 42) | (count & COUNT)
+}
+
+fn microseconds_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

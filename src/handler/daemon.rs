@@ -1,0 +1,46 @@
+//! Applications in daemon processes: finds the group and relays the exchange.
+
+use wsgi_core::directives::{NamedServer, Visibility, visibility};
+
+use super::{Failure, Job, failure::subject};
+use crate::{
+    apache::{Server, hook::Status, module},
+    client,
+    resolved::Group,
+};
+
+/// Runs a request in a process of the group `name`.
+pub(super) fn run(job: &Job<'_>, server: Server<'_>, name: &str) -> Result<Status, Failure> {
+    let group = job.resolved.groups.get(name).ok_or_else(|| unknown(job, name))?;
+    if !is_visible(group, server) {
+        let text = format!(
+            "Daemon process called '{name}' cannot be accessed by this WSGI application as it \
+             belongs to another virtual host: {}",
+            subject(job.request)
+        );
+        return Err(Failure::new(500, 152, text));
+    }
+    let link = group.link.get().ok_or(Failure::internal("group without sockets"))?;
+    client::relay(job, group, link)
+}
+
+fn unknown(job: &Job<'_>, name: &str) -> Failure {
+    let text = format!(
+        "No WSGI daemon process called '{name}' has been configured: {}",
+        subject(job.request)
+    );
+    Failure::new(500, 150, text)
+}
+
+/// Groups of a virtual host are for servers of its name.
+fn is_visible(group: &Group, server: Server<'_>) -> bool {
+    let Some(state) = module::server_state(server) else { return false };
+    let main = state.main();
+    let home = main.server(group.definition.server);
+    let name =
+        |server: Option<Server<'_>>| Some(server?.hostname()?.to_string_lossy().into_owned());
+    let (home_name, own_name) = (name(home), name(Some(server)));
+    let home = NamedServer { id: group.definition.server, name: home_name.as_deref() };
+    let own = NamedServer { id: main.number_of(server), name: own_name.as_deref() };
+    visibility(home, own) == Visibility::Visible
+}

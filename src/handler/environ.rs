@@ -1,0 +1,182 @@
+//! What the application is told about a request: the CGI variables as httpd knows them.
+//!
+//! Keys that only the engine can know (`wsgi.*`, times, groups) are added by the engine.
+
+use std::{
+    ffi::CStr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use wsgi_core::{
+    directives::MapHead,
+    head::{RequestHead, RequestHeadBuilder, flag},
+    mapping::collapse_slashes,
+};
+
+use super::Job;
+use crate::apache::{Request, process, text::c_string};
+
+/// Variables that httpd or SetEnv may set and that applications do not see.
+const HIDDEN: [&[u8]; 10] = [
+    b"GATEWAY_INTERFACE",
+    b"HTTPS",
+    b"HTTP_PROXY",
+    b"LD_LIBRARY_PATH",
+    b"DYLD_LIBRARY_PATH",
+    b"PATH",
+    b"PATH_TRANSLATED",
+    b"REMOTE_HOST",
+    b"REMOTE_IDENT",
+    b"SERVER_SIGNATURE",
+];
+
+/// The encoded head of a request.
+pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Vec<u8> {
+    let request = job.request;
+    drop_malformed_headers(request);
+    request.add_common_variables();
+    let mut builder = RequestHeadBuilder::new();
+    let is_https = add_environment(request, &mut builder);
+    add_authorization(job, &mut builder);
+    add_cgi_variables(job, &mut builder);
+    add_server_side(request, &mut builder);
+    let mut head = RequestHead::empty();
+    head.request_id = request_id;
+    head.flags = flags(job, is_https);
+    head.script_mtime = job.script_modified;
+    head.request_start = request.start_time();
+    head.queue_start = queue_start;
+    head.script = job.script();
+    head.application_group = job.choice.application_group.as_bytes();
+    head.callable = job.choice.callable_object.as_bytes();
+    builder.finish(&head)
+}
+
+fn flags(job: &Job<'_>, is_https: bool) -> u32 {
+    let bits = [
+        (job.choice.script_reloading, flag::SCRIPT_RELOADING),
+        (is_https, flag::HTTPS),
+        (job.request.is_head(), flag::HEAD),
+        (job.has_body, flag::BODY),
+        (job.choice.ignore_activity, flag::IGNORE_ACTIVITY),
+        (job.choice.enable_sendfile, flag::SENDFILE),
+        (job.request.is_http10(), flag::HTTP10),
+    ];
+    bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum()
+}
+
+/// Removes headers whose names could be mistaken for others once `-` has become `_`.
+fn drop_malformed_headers(request: Request<'_>) {
+    let Some(headers) = request.headers_in() else { return };
+    let is_malformed = |name: &CStr| {
+        !name.to_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    };
+    let malformed: Vec<_> =
+        headers.entries().map(|(name, _)| name).filter(|name| is_malformed(name)).collect();
+    for name in malformed {
+        headers.unset(name);
+    }
+}
+
+/// Adds what httpd has collected; whether it says that the request came over TLS.
+fn add_environment(request: Request<'_>, builder: &mut RequestHeadBuilder) -> bool {
+    let Some(environment) = request.environment() else { return request.is_https() };
+    let mut is_https = request.is_https();
+    for (key, value) in environment.entries() {
+        let (key, value) = (key.to_bytes(), value.map(CStr::to_bytes));
+        if key == b"HTTPS" {
+            let value = value.unwrap_or_default();
+            is_https |= value.eq_ignore_ascii_case(b"on") || value == b"1";
+        }
+        if !HIDDEN.contains(&key) {
+            builder.entry(key, value);
+        }
+    }
+    is_https
+}
+
+/// httpd keeps credentials to itself unless `CGIPassAuth` or we are told otherwise.
+fn add_authorization(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
+    if !job.choice.pass_authorization {
+        return;
+    }
+    let headers = job.request.headers_in();
+    if let Some(value) = headers.and_then(|headers| headers.get(c"Authorization")) {
+        builder.entry(b"HTTP_AUTHORIZATION", Some(value.to_bytes()));
+    }
+}
+
+fn add_cgi_variables(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
+    let request = job.request;
+    let uri = request.uri().unwrap_or_default().to_bytes();
+    let path_info = request.path_info().unwrap_or_default().to_bytes();
+    let script_name = wsgi_core::mapping::script_name(uri, path_info);
+    let path_info = collapse_slashes(path_info);
+    let mut add = |key: &[u8], value: &[u8]| builder.entry(key, Some(value));
+    add(b"REQUEST_METHOD", method(job));
+    add(b"QUERY_STRING", request.query().unwrap_or_default().to_bytes());
+    add(b"SERVER_PROTOCOL", request.protocol().unwrap_or_default().to_bytes());
+    add(b"REQUEST_URI", &request_uri(request));
+    add(b"SCRIPT_FILENAME", script_filename(request));
+    add(b"SCRIPT_NAME", &script_name);
+    add(b"PATH_INFO", &path_info);
+    add(b"mod_wsgi.script_name", &script_name);
+    add(b"mod_wsgi.path_info", &path_info);
+}
+
+fn method<'r>(job: &Job<'r>) -> &'r [u8] {
+    let is_mapped = match job.choice.map_head_to_get {
+        MapHead::On => true,
+        MapHead::Off => false,
+        MapHead::Auto => job.request.has_content_filter(),
+    };
+    match job.request.method().unwrap_or_default().to_bytes() {
+        b"HEAD" if is_mapped => b"GET",
+        method => method,
+    }
+}
+
+/// The second word of the request line, or (`CGIVar REQUEST_URI current-uri`) the URI it became.
+fn request_uri(request: Request<'_>) -> Vec<u8> {
+    if request.uses_current_uri() {
+        return request.uri().unwrap_or_default().to_bytes().to_vec();
+    }
+    let line = request.request_line().unwrap_or_default().to_bytes();
+    let mut words = line.split(|byte| *byte == b' ' || *byte == b'\t');
+    words.nth(1).unwrap_or_default().to_vec()
+}
+
+/// The script's file; a proxied one may carry the query string.
+fn script_filename<'r>(request: Request<'r>) -> &'r [u8] {
+    let name = request.filename().unwrap_or_default().to_bytes();
+    let has_query = request.notes().is_some_and(|notes| notes.has(c"proxy-noquery"));
+    match name.iter().position(|byte| *byte == b'?') {
+        Some(end) if has_query => name.get(..end).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// What belongs to this httpd child and its log.
+fn add_server_side(request: Request<'_>, builder: &mut RequestHeadBuilder) {
+    if request.log_id().is_none() {
+        request.set_log_id(&c_string(new_log_id(request)));
+    }
+    let mut add = |key: &[u8], value: &[u8]| builder.entry(key, Some(value));
+    let (host, port) = request.listener();
+    add(b"mod_wsgi.request_handler", request.handler().unwrap_or_default().to_bytes());
+    add(b"mod_wsgi.handler_script", b"");
+    add(b"mod_wsgi.listener_host", host.unwrap_or_default().to_bytes());
+    add(b"mod_wsgi.listener_port", port.to_string().as_bytes());
+    add(b"mod_wsgi.server_pid", process::own_pid().to_string().as_bytes());
+    add(b"mod_wsgi.request_id", request.log_id().unwrap_or_default().to_bytes());
+    let connection = request.connection_log_id().map(CStr::to_bytes);
+    let number = request.connection_number().to_string();
+    add(b"mod_wsgi.connection_id", connection.unwrap_or(number.as_bytes()));
+}
+
+/// An id like those httpd makes when its log format asks for one: unique over its children.
+fn new_log_id(request: Request<'_>) -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{:x}-{count:x}", request.start_time(), process::own_pid())
+}

@@ -1,0 +1,188 @@
+//! Sends what an application answers, the same way in both placements.
+
+use std::os::fd::BorrowedFd;
+
+use wsgi_core::{
+    exchange::{Pace, SendError},
+    head::ResponseHead,
+};
+
+use crate::apache::{Request, hook::Status, output::Output, text::c_string};
+
+/// Blocks at least this long are passed on without being copied, in bytes.
+const LARGE: usize = 16 << 10;
+
+/// The response of one request.
+pub(crate) struct Responder<'r> {
+    request: Request<'r>,
+    output: Output<'r>,
+    error_override: bool,
+    allows_sendfile: bool,
+    state: State,
+}
+
+/// How far a response is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// No head yet.
+    Waiting,
+    /// The body goes to the client.
+    Sending,
+    /// The body is dropped: httpd answers with something else.
+    Replaced(Replacement),
+}
+
+/// What httpd answers instead of the application's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Replacement {
+    /// Another URI of this server.
+    Redirect(Vec<u8>),
+    /// Its own page for an error status (`WSGIErrorOverride`).
+    ErrorPage(u16),
+}
+
+impl<'r> Responder<'r> {
+    /// A responder for a request whose handler is running.
+    pub(crate) fn new(
+        request: Request<'r>,
+        error_override: bool,
+        allows_sendfile: bool,
+    ) -> Option<Self> {
+        let output = Output::open(request)?;
+        Some(Self { request, output, error_override, allows_sendfile, state: State::Waiting })
+    }
+
+    /// Whether a head was given.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::Waiting
+    }
+
+    /// Sets status and headers.
+    pub(crate) fn head(&mut self, head: &ResponseHead) {
+        if self.error_override && head.status >= 400 {
+            self.keep_error_headers(head);
+            self.state = State::Replaced(Replacement::ErrorPage(head.status));
+            return;
+        }
+        if let (200, Some(location)) = (head.status, local_location(head)) {
+            self.state = State::Replaced(Replacement::Redirect(location.to_vec()));
+            return;
+        }
+        self.state = State::Sending;
+        self.request.set_status(head.status, &head.reason);
+        for (name, value) in &head.headers {
+            self.header(name, value);
+        }
+        if let Some(length) = head.inferred_length {
+            self.request.set_content_length(length);
+        }
+    }
+
+    fn header(&self, name: &[u8], value: &[u8]) {
+        let (key, text) = (c_string(name), c_string(value));
+        if name.eq_ignore_ascii_case(b"content-type") {
+            self.request.set_content_type(&text);
+            return;
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            // The engine has checked the number.
+            if let Some(length) = text.to_str().ok().and_then(|text| text.trim().parse().ok()) {
+                self.request.set_content_length(length);
+            }
+            return;
+        }
+        let table = if name.eq_ignore_ascii_case(b"www-authenticate") {
+            self.request.error_headers_out()
+        } else {
+            self.request.headers_out()
+        };
+        if let Some(table) = table {
+            table.add(&key, &text);
+        }
+    }
+
+    /// What an error page must not lose.
+    fn keep_error_headers(&self, head: &ResponseHead) {
+        for (name, value) in &head.headers {
+            if name.eq_ignore_ascii_case(b"www-authenticate") {
+                self.header(name, value);
+            }
+        }
+    }
+
+    /// Sends a block of the body.
+    pub(crate) fn write(&mut self, block: &[u8], pace: Pace) -> Result<(), SendError> {
+        if self.state != State::Sending {
+            return Ok(());
+        }
+        match pace {
+            Pace::More if block.len() < LARGE => self.output.hold(block),
+            _ => self.output.write(block),
+        }
+    }
+
+    /// Sends part of a file.
+    pub(crate) fn write_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        length: u64,
+    ) -> Result<(), SendError> {
+        if self.state != State::Sending || length == 0 {
+            return Ok(());
+        }
+        self.output.write_file(file, offset, length, self.allows_sendfile)
+    }
+
+    /// Whether something waits for a flush.
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.state == State::Sending && self.output.is_unflushed()
+    }
+
+    /// Sends everything so far to the client.
+    pub(crate) fn flush(&mut self) -> Result<(), SendError> {
+        if self.state == State::Sending { self.output.flush() } else { Ok(()) }
+    }
+
+    /// The response is complete.
+    pub(crate) fn complete(mut self) -> Status {
+        match &self.state {
+            State::Waiting => Status::Http(500),
+            State::Sending => {
+                // A client that has gone meanwhile is no error of this request.
+                self.output.end().ok();
+                Status::Ok
+            }
+            State::Replaced(Replacement::ErrorPage(status)) => Status::Http(*status),
+            State::Replaced(Replacement::Redirect(location)) => self.redirect(location),
+        }
+    }
+
+    /// The response ends without being complete.
+    pub(crate) fn truncate(mut self) -> Status {
+        match &self.state {
+            State::Sending => {
+                self.output.abort();
+                Status::Ok
+            }
+            State::Waiting | State::Replaced(_) => Status::Http(500),
+        }
+    }
+
+    fn redirect(&self, location: &[u8]) -> Status {
+        self.request.discard_body();
+        self.request.set_method_get();
+        if let Some(headers) = self.request.headers_in() {
+            headers.unset(c"Content-Length");
+        }
+        self.request.redirect_internally(&c_string(location));
+        Status::Ok
+    }
+}
+
+/// The local path that a `Location` header names.
+fn local_location(head: &ResponseHead) -> Option<&[u8]> {
+    let is_location = |name: &[u8]| name.eq_ignore_ascii_case(b"location");
+    let (_, value) = head.headers.iter().rev().find(|(name, _)| is_location(name))?;
+    value.starts_with(b"/").then_some(value)
+}

@@ -1,0 +1,24 @@
+//! Every hook of the module, in the order of httpd's life.
+
+use crate::{
+    apache::{guard, hook},
+    handler::Handle,
+    lifecycle::{Check, ChildStart, Prepare},
+    mapping::Translate,
+};
+
+/// Registers the hooks; called at every start and restart, once the module is loaded.
+pub(crate) fn register() {
+    guard::install_panic_hook();
+
+    // Configuration. `httpd -t` runs the check and nothing after it.
+    hook::check_configuration::<Check>();
+    hook::post_configuration::<Prepare>();
+
+    // Children.
+    hook::child_init::<ChildStart>();
+
+    // Requests: after mod_alias, whose Alias and ScriptAlias win over WSGIScriptAlias.
+    hook::translate_name::<Translate>();
+    hook::handler::<Handle>();
+}

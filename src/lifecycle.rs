@@ -1,0 +1,93 @@
+//! The start of a configuration in the parent and of a child.
+
+use wsgi_core::{level::Level, version};
+
+use crate::{
+    apache::{
+        Server,
+        hook::{self, ChildHook, ConfigurationHook, Status},
+        log,
+        module::{self, MainState},
+        mpm,
+        pool::Pool,
+        text::c_string,
+    },
+    handler,
+    resolved::Resolved,
+    supervisor,
+};
+
+/// Refuses a configuration that cannot act; also what `httpd -t` runs.
+pub(crate) struct Check;
+
+impl ConfigurationHook for Check {
+    const NAME: &'static str = "check_config";
+
+    fn run(server: Server<'_>) -> Status {
+        let Some(main) = main_of(server) else { return Status::Http(500) };
+        match Resolved::resolve(main, server) {
+            Ok(_) => Status::Ok,
+            Err(why) => refuse(&why),
+        }
+    }
+}
+
+/// Starts what serves a configuration.
+pub(crate) struct Prepare;
+
+impl ConfigurationHook for Prepare {
+    const NAME: &'static str = "post_config";
+
+    fn run(server: Server<'_>) -> Status {
+        // The first pass runs in a process that goes away when httpd detaches.
+        if mpm::is_preflight() {
+            return Status::Ok;
+        }
+        let Some(main) = main_of(server) else { return Status::Http(500) };
+        match prepare(server, main) {
+            Ok(()) => Status::Ok,
+            Err(why) => refuse(&why),
+        }
+    }
+}
+
+fn prepare(server: Server<'_>, main: &MainState) -> Result<(), String> {
+    let resolved = Resolved::resolve(main, server)?;
+    let python = resolved.python;
+    let contract = version::contract_text();
+    hook::add_version_component(server, &c_string(format!("mod_wsgi/{contract}")));
+    hook::add_version_component(server, &c_string(format!("Python/{python}")));
+    // The pass is the only one with this configuration: nothing was set before.
+    main.resolved.set(resolved).ok();
+    supervisor::hand_over(server, main)?;
+    log::server(
+        server,
+        Level::INFO,
+        None,
+        &format!("mod_wsgi_rs/{} (mod_wsgi/{contract}) with Python/{python}", version::OWN),
+    );
+    Ok(())
+}
+
+fn refuse(why: &str) -> Status {
+    log::startup(why);
+    Status::Http(500)
+}
+
+/// Starts a child.
+pub(crate) struct ChildStart;
+
+impl ChildHook for ChildStart {
+    const NAME: &'static str = "child_init";
+
+    fn run(server: Server<'static>, pool: Pool<'static>) {
+        supervisor::leave_to_child(server);
+        if let Some(main) = main_of(server) {
+            handler::child_start(server, main, pool);
+        }
+    }
+}
+
+fn main_of<'c>(server: Server<'c>) -> Option<&'c MainState> {
+    module::server_state(server).map(module::ServerState::main_handle)
+}

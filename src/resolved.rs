@@ -1,0 +1,301 @@
+//! What follows from a complete configuration: the groups as they run, and what httpd's children
+//! need to host Python themselves.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{OnceLock, PoisonError},
+};
+
+use nix::unistd::{Gid, Uid, User, getgrouplist};
+use wsgi_core::{
+    control::{EngineSpec, GroupSpec, Identity, ImportScript},
+    directives::{
+        Account, GlobalConfig, HashSeed, PythonVersion, Reader, check_python_home,
+        daemon::{DaemonGroup, DaemonProcess, Defaults},
+    },
+};
+
+use crate::{
+    apache::{Server, library, log, module::MainState, mpm, process, text::c_string},
+    facts::HttpdFacts,
+    supervisor::Link,
+};
+
+/// The configuration as it acts.
+pub(crate) struct Resolved {
+    /// Daemon groups by name.
+    pub(crate) groups: BTreeMap<String, Group>,
+    /// The library that hosts Python in httpd's children, where they need it.
+    pub(crate) embedded: Option<Embedded>,
+    /// `WSGIRestrictEmbedded On`.
+    pub(crate) restricts_embedded: bool,
+    /// `WSGICaseSensitivity Off`.
+    pub(crate) ignores_case: bool,
+    /// The Python version of embedded applications.
+    pub(crate) python: PythonVersion,
+}
+
+/// A daemon group.
+pub(crate) struct Group {
+    /// As defined.
+    pub(crate) definition: DaemonGroup,
+    /// As the supervisor starts it.
+    pub(crate) spec: GroupSpec,
+    /// How requests reach it; set when its sockets exist.
+    pub(crate) link: OnceLock<Link>,
+}
+
+/// Python in httpd's children.
+pub(crate) struct Embedded {
+    /// The library.
+    pub(crate) library: PathBuf,
+    /// What it is started with.
+    pub(crate) spec: EngineSpec,
+}
+
+/// Files that lie beside the module.
+pub(crate) struct Installation {
+    folder: PathBuf,
+    versions: Vec<PythonVersion>,
+}
+
+impl Installation {
+    /// Looks beside the module.
+    pub(crate) fn find() -> Result<Self, String> {
+        let module = library::own_path().ok_or("the module cannot find its own file")?;
+        let folder = module.with_file_name("mod_wsgi_rs");
+        let mut versions: Vec<_> = fs::read_dir(&folder)
+            .map_err(|error| {
+                format!("\"{}\": {error}; install the module again", folder.display())
+            })?
+            .filter_map(|entry| version_of(entry.ok()?.file_name().to_str()?))
+            .collect();
+        versions.sort_unstable();
+        Ok(Self { folder, versions })
+    }
+
+    /// The supervisor's program.
+    pub(crate) fn supervisor(&self) -> PathBuf {
+        self.folder.join("wsgi-supervisor")
+    }
+
+    /// The version used where no `python-home` decides: the newest.
+    fn newest(&self) -> Result<PythonVersion, String> {
+        let newest = self.versions.last().copied();
+        newest.ok_or_else(|| {
+            format!("no daemon program in \"{}\"; install the module again", self.folder.display())
+        })
+    }
+
+    fn daemon(&self, version: PythonVersion) -> PathBuf {
+        self.folder.join(format!("wsgi-daemon-{version}"))
+    }
+
+    fn embedded(&self, version: PythonVersion) -> PathBuf {
+        self.folder.join(format!("wsgi-embedded-{version}.so"))
+    }
+}
+
+fn version_of(program: &str) -> Option<PythonVersion> {
+    let (major, minor) = program.strip_prefix("wsgi-daemon-")?.split_once('.')?;
+    Some(PythonVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
+
+impl Resolved {
+    /// Resolves what was typed; the error names the directive that does not fit.
+    pub(crate) fn resolve(main: &MainState, server: Server<'_>) -> Result<Self, String> {
+        let typed = main.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        let installation = Installation::find()?;
+        let site = Surroundings { main, server, typed: &typed, installation, own: own_account() };
+        let python = site.python(typed.python_home.as_deref(), &site.own, "WSGIPythonHome")?;
+        let mut groups = BTreeMap::new();
+        for (process, number) in typed.daemon_processes.iter().zip(1u32..) {
+            groups.insert(process.name.clone(), site.group(process, number)?);
+        }
+        Ok(Self {
+            groups,
+            embedded: typed.children_need_python().then(|| site.embedded(python)),
+            restricts_embedded: typed.restrict_embedded.unwrap_or(false),
+            ignores_case: typed.case_sensitivity == Some(false),
+            python,
+        })
+    }
+}
+
+/// What resolving looks at.
+struct Surroundings<'c> {
+    main: &'c MainState,
+    server: Server<'c>,
+    typed: &'c GlobalConfig,
+    installation: Installation,
+    own: Account,
+}
+
+impl Surroundings<'_> {
+    /// The Python version of a home, checked for the user who will use it.
+    fn python(
+        &self,
+        home: Option<&str>,
+        account: &Account,
+        directive: &str,
+    ) -> Result<PythonVersion, String> {
+        let Some(home) = home else { return self.installation.newest() };
+        let facts = HttpdFacts::new(self.main, self.server);
+        let groups = groups_of(account);
+        let reader = Reader { uid: account.uid, gids: &groups };
+        check_python_home(home, reader, &self.installation.versions, &facts)
+            .map_err(|why| format!("{directive}: {why}"))
+    }
+
+    fn group(&self, process: &DaemonProcess, number: u32) -> Result<Group, String> {
+        let context =
+            format!("WSGIDaemonProcess {} ({}:{})", process.name, process.file, process.line);
+        let home = self.main.server(process.server).unwrap_or(self.server);
+        let defaults = Defaults {
+            is_root: process::is_root(),
+            account: &self.own,
+            timeout: home.timeout(),
+            python_home: self.typed.python_home.as_deref(),
+        };
+        let definition =
+            process.resolve(number, &defaults).map_err(|why| format!("{context}: {why}"))?;
+        let account = Account {
+            name: definition.user.clone(),
+            uid: definition.uid,
+            gid: definition.gid,
+            home: definition.user_home.clone(),
+        };
+        let python = self.python(
+            definition.python_home.as_deref(),
+            &account,
+            &format!("{context}: python-home"),
+        )?;
+        let spec = self.group_spec(&definition, &account, python, home);
+        Ok(Group { definition, spec, link: OnceLock::new() })
+    }
+
+    fn group_spec(
+        &self,
+        group: &DaemonGroup,
+        account: &Account,
+        python: PythonVersion,
+        home: Server<'_>,
+    ) -> GroupSpec {
+        let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let threads = group.threads.max(1);
+        GroupSpec {
+            engine: EngineSpec {
+                process_group: group.name.clone(),
+                is_daemon: true,
+                maximum_processes: group.processes,
+                threads_per_process: group.threads,
+                multithread: group.multithread(),
+                multiprocess: group.multiprocess,
+                run_once: group.run_once,
+                python_home: group.python_home.clone(),
+                python_path: split_path(group.python_path.as_deref()),
+                home: group.home.clone(),
+                user: Some((account.name.clone(), account.home.clone())),
+                import_scripts: self.import_scripts(&group.name),
+                ..self.engine()
+            },
+            processes: group.processes,
+            threads,
+            program: self.installation.daemon(python).to_string_lossy().into_owned(),
+            identity: group.switches_user.then(|| Identity {
+                uid: group.uid,
+                gid: group.gid,
+                groups: group.supplementary_groups.clone().unwrap_or_else(|| groups_of(account)),
+            }),
+            umask: group.umask,
+            working_directory: group.working_directory.clone(),
+            lang: group.lang.clone(),
+            locale: group.locale.clone(),
+            display_name: group.display_name.clone(),
+            shutdown_timeout: group.shutdown_timeout.map_or(0, seconds),
+            socket_timeout: seconds(group.socket_timeout),
+            queue_timeout: group.queue_timeout.map_or(0, seconds),
+            log_level: log::level_of(home),
+            // Old and new processes side by side, and two that are being replaced besides.
+            slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(2)),
+        }
+    }
+
+    fn embedded(&self, python: PythonVersion) -> Embedded {
+        let (threads, children) = (mpm::threads(), mpm::children());
+        Embedded {
+            library: self.installation.embedded(python),
+            spec: EngineSpec {
+                maximum_processes: children,
+                threads_per_process: threads,
+                multithread: threads != 1,
+                multiprocess: children != 1,
+                python_home: self.typed.python_home.clone(),
+                python_path: split_path(self.typed.interpreter.python_path.as_deref()),
+                python_eggs: self.typed.python_eggs.clone(),
+                import_scripts: self.import_scripts(""),
+                ..self.engine()
+            },
+        }
+    }
+
+    /// What all hosts of Python have in common.
+    fn engine(&self) -> EngineSpec {
+        EngineSpec {
+            apache_version: mpm::server_version(),
+            server_description: mpm::banner(),
+            mpm_name: mpm::name(),
+            build_date: mpm::build_date(),
+            optimize: self.typed.python_optimize.unwrap_or(0),
+            dont_write_bytecode: self.typed.dont_write_bytecode.unwrap_or(false),
+            warnings: self.typed.python_warnings.clone(),
+            hash_seed: match self.typed.python_hash_seed {
+                Some(HashSeed::Fixed(seed)) => Some(seed),
+                Some(HashSeed::Random) | None => None,
+            },
+            ignores_case: self.typed.case_sensitivity == Some(false),
+            ..EngineSpec::default()
+        }
+    }
+
+    fn import_scripts(&self, group: &str) -> Vec<ImportScript> {
+        let scripts = self.typed.import_scripts.iter();
+        scripts
+            .filter(|script| script.process_group == group)
+            .map(|script| ImportScript {
+                path: script.path.clone(),
+                application_group: script.application_group.clone(),
+            })
+            .collect()
+    }
+}
+
+fn split_path(path: Option<&str>) -> Vec<String> {
+    let parts = path.unwrap_or_default().split(':');
+    parts.filter(|part| !part.is_empty()).map(String::from).collect()
+}
+
+/// Whom httpd's children run as.
+fn own_account() -> Account {
+    let (uid, gid) = if process::is_root() {
+        process::httpd_identity()
+    } else {
+        (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+    };
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    let (name, home) = match user {
+        Some(user) => (user.name, user.dir.to_string_lossy().into_owned()),
+        None => (format!("#{uid}"), "/".to_owned()),
+    };
+    Account { name, uid, gid, home }
+}
+
+/// All groups of an account, the primary one first (`getgrouplist`).
+fn groups_of(account: &Account) -> Vec<u32> {
+    let primary = Gid::from_raw(account.gid);
+    let listed = getgrouplist(&c_string(&account.name), primary).unwrap_or_default();
+    let others = listed.into_iter().filter(|group| *group != primary);
+    std::iter::once(primary).chain(others).map(Gid::as_raw).collect()
+}
