@@ -39,13 +39,14 @@ fn text(folder: &Folder, modules: &Path, port: u16, is_embedded: bool) -> Result
         quoted(&folder.root().join("module/mod_wsgi_rs.so"))?
     )?;
     if let Some(user) = folder.user() {
-        writeln!(conf, "User #{}\nGroup #{}", user.uid, user.gid)?;
+        writeln!(conf, "User {}\nGroup #{}", user.name, user.gid)?;
     }
     write!(
         conf,
         "LogLevel warn wsgi:info\nErrorLog {log}\nErrorLogFormat \"[%t] [%-m:%l] [pid %P] %M\"\n\
-         CustomLog {log} \"[%t] %h \\\"%r\\\" %>s %B bytes, %D us\"\n"
+         CustomLog {log} \"%t %h \\\"%r\\\" %>s %B bytes, %D us\"\n"
     )?;
+    conf.push_str("WSGIChunkedRequest On\n");
     if !is_embedded {
         conf.push_str(
             "WSGIDaemonProcess serve processes=2 threads=5 display-name=%{GROUP}\n\

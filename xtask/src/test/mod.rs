@@ -70,8 +70,10 @@ pub(crate) fn prepare(project: &Project, parts: &[Part]) -> Result<Prepared> {
     let pythons = Python::chosen(&[])?;
     let python = pythons.first().cloned().context("no Python to build for")?;
     let mut prepared = Prepared { python, venv: None, original: None };
-    if parts.iter().any(|part| *part != Part::Unit) {
+    if parts.iter().any(|part| part.tests_our_module()) {
         build::stage(project, &pythons)?;
+    }
+    if parts.iter().any(|part| *part != Part::Unit) {
         fs::create_dir_all(project.cache())?;
         prepared.venv = Some(venv::ensure(project, &prepared.python)?);
     }

@@ -52,6 +52,11 @@ impl Part {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
+    /// Whether the part needs the module that is built here.
+    pub(crate) fn tests_our_module(self) -> bool {
+        matches!(self, Self::Event | Self::Worker | Self::Prefork)
+    }
+
     /// The MPM the part's httpds run with.
     pub(crate) fn mpm(self) -> &'static str {
         match self {
