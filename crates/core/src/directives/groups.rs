@@ -39,10 +39,11 @@ pub fn visibility(home: NamedServer<'_>, from: NamedServer<'_>) -> Visibility {
     }
 }
 
-/// Notes a script to be loaded at process start; its group must exist and be visible here.
+/// Notes a script, if there is one, to be loaded at process start; the group must exist and be
+/// visible here.
 pub(crate) fn import(
     line: &mut Line<'_>,
-    path: &str,
+    script: Option<&str>,
     process_group: &str,
     application_group: &str,
 ) -> Result<(), ConfigError> {
@@ -50,12 +51,12 @@ pub(crate) fn import(
         check_group(line, process_group)?;
     }
     let server = line.site.server;
-    line.global()?.import_scripts.push(ImportScript {
+    line.global()?.import_scripts.extend(script.map(|path| ImportScript {
         path: path.to_owned(),
         process_group: process_group.to_owned(),
         application_group: application_group.to_owned(),
         server,
-    });
+    }));
     Ok(())
 }
 

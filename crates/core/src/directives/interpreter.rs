@@ -92,7 +92,7 @@ pub(crate) fn accept_mutex(line: &mut Line<'_>) -> Result<(), ConfigError> {
     if !MUTEXES.contains(&name.as_str()) {
         return Err(ConfigError(format!(
             "Accept mutex lock mechanism {} is invalid. Valid accept mutex mechanisms for \
-             WSGIAcceptMutex are: {}",
+             this platform are: {}.",
             shown(&text),
             MUTEXES.join(", ")
         )));
@@ -104,19 +104,16 @@ pub(crate) fn accept_mutex(line: &mut Line<'_>) -> Result<(), ConfigError> {
 /// WSGITelemetryService unix:/path [interval=seconds].
 pub(crate) fn telemetry_service(line: &mut Line<'_>) -> Result<(), ConfigError> {
     let target = line.words.next_word().filter(|target| !target.is_empty());
-    let target = target.ok_or("WSGITelemetryService target required, expected unix:/path")?;
+    let interval = line.words.next_word();
+    let (Some(target), true) = (target, line.words.rest().is_empty()) else {
+        return Err(line.wrong_count("takes 1-2 arguments"));
+    };
     let socket = target.strip_prefix("unix:").filter(|path| path.starts_with('/'));
     let socket = socket.ok_or_else(|| {
         let given = shown(&target);
-        format!("WSGITelemetryService target must have form unix:/path (found {given})")
+        format!("WSGITelemetryService target must be 'unix:/path' (found {given})")
     })?;
-    let interval = match line.words.next_word() {
-        None => None,
-        Some(word) => Some(telemetry_interval(&word)?),
-    };
-    if !line.words.rest().is_empty() {
-        return Err(line.wrong_count("takes 1-2 arguments"));
-    }
+    let interval = interval.map(|word| telemetry_interval(&word)).transpose()?;
     let telemetry = &mut line.global()?.telemetry;
     telemetry.socket = Some(socket.to_owned());
     telemetry.interval = interval;
@@ -127,7 +124,7 @@ pub(crate) fn telemetry_service(line: &mut Line<'_>) -> Result<(), ConfigError> 
 fn telemetry_interval(word: &str) -> Result<f64, String> {
     let found = shown(word);
     let seconds = word.strip_prefix("interval=").and_then(decimal).ok_or_else(|| {
-        format!("WSGITelemetryService second argument must be interval=N (found {found})")
+        format!("WSGITelemetryService second argument must be 'interval=N' (found {found})")
     })?;
     if seconds < 0.5 {
         return Err(format!(
@@ -141,7 +138,8 @@ fn telemetry_interval(word: &str) -> Result<f64, String> {
 pub(crate) fn slow_requests(line: &mut Line<'_>) -> Result<(), ConfigError> {
     let text = line.take_some()?;
     let seconds = decimal(&text).filter(|seconds| *seconds >= 0.0).ok_or_else(|| {
-        format!("WSGISlowRequests {}: expected a number of seconds, 0 or more", shown(&text))
+        let given = shown(&text);
+        format!("WSGISlowRequests threshold must be non-negative, in seconds (found {given})")
     })?;
     line.global()?.telemetry.slow_requests = Some(seconds);
     Ok(())
@@ -153,7 +151,9 @@ pub(crate) fn telemetry_options(line: &mut Line<'_>) -> Result<(), ConfigError> 
     let is_relative = |word: &String| word.starts_with(['+', '-']);
     let relative = words.iter().filter(|word| is_relative(word)).count();
     if relative != 0 && relative != words.len() {
-        return Err("WSGITelemetryOptions: either all flags start with + or -, or none".into());
+        return Err("WSGITelemetryOptions: cannot mix +/- form with absolute names in a single \
+                    directive"
+            .into());
     }
     let mut capture = relative != 0 && line.global()?.telemetry.capture_user_agent;
     for word in &words {
@@ -162,6 +162,12 @@ pub(crate) fn telemetry_options(line: &mut Line<'_>) -> Result<(), ConfigError> 
             "captureuseragent" => capture = is_on,
             "all" if relative == 0 => capture = true,
             "none" if relative == 0 => capture = false,
+            "all" | "none" => {
+                let word = shown(word.trim_start_matches(['+', '-']));
+                return Err(ConfigError(format!(
+                    "WSGITelemetryOptions: {word} may not have a +/- prefix"
+                )));
+            }
             _ => {
                 return Err(ConfigError(format!(
                     "WSGITelemetryOptions: unknown flag {}, expected CaptureUserAgent, None or All",

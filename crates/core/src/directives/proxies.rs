@@ -48,6 +48,9 @@ fn network(text: &str) -> Result<TrustedNetwork, &'static str> {
         Some((address, mask)) => (address, Some(mask)),
         None => (text, None),
     };
+    if let (Some(network), None) = (partial(address), mask) {
+        return Ok(network);
+    }
     let address: IpAddr =
         address.parse().map_err(|_| "An IPv4 or IPv6 address is expected, host names are not")?;
     let bits = if address.is_ipv4() { 32 } else { 128 };
@@ -56,6 +59,20 @@ fn network(text: &str) -> Result<TrustedNetwork, &'static str> {
         Some(mask) => prefix(mask, address, bits).ok_or("The network mask is invalid")?,
     };
     Ok(TrustedNetwork { address: first_address(address, prefix), prefix })
+}
+
+/// The first one to three numbers of an IPv4 address, as in `10.` or `192.168`.
+fn partial(text: &str) -> Option<TrustedNetwork> {
+    let numbers: Vec<&str> = text.strip_suffix('.').unwrap_or(text).split('.').collect();
+    if numbers.len() > 3 {
+        return None;
+    }
+    let mut octets = [0u8; 4];
+    for (octet, number) in octets.iter_mut().zip(&numbers) {
+        *octet = u8::try_from(integer(number, 0..=255)?).ok()?;
+    }
+    let prefix = u8::try_from(numbers.len() * 8).ok()?;
+    Some(TrustedNetwork { address: IpAddr::from(octets), prefix })
 }
 
 /// The length of a mask given as a number of bits or as an address.
@@ -111,6 +128,9 @@ mod tests {
             ("10.1.2.3/255.255.0.0", "10.1.0.0", 16),
             ("10.1.2.3/0", "0.0.0.0", 0),
             ("10.1.2.3/0.0.0.0", "0.0.0.0", 0),
+            ("10", "10.0.0.0", 8),
+            ("10.1.", "10.1.0.0", 16),
+            ("10.1.2", "10.1.2.0", 24),
             ("::1", "::1", 128),
             ("2001:DB8::1/32", "2001:db8::", 32),
             ("2001:db8::1/ffff::", "2001::", 16),
@@ -120,9 +140,20 @@ mod tests {
             let expected = TrustedNetwork { address: address.parse().unwrap(), prefix };
             assert_eq!(network(text), Ok(expected), "{text}");
         }
-        for text in
-            ["", "localhost", "10.1", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "/8"]
-        {
+        for text in [
+            "",
+            ".",
+            "localhost",
+            "300.",
+            "10..1",
+            "1.2.3.4.5",
+            "10.1/16",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/x",
+            "/8",
+        ] {
             assert!(network(text).is_err(), "{text}");
         }
         for text in ["10.0.0.0/255.0.255.0", "10.0.0.0/ffff::", "::/255.0.0.0", "10.0.0.0/-1"] {

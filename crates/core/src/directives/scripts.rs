@@ -117,14 +117,15 @@ fn add_alias(line: &mut Line<'_>, mount: Mount, target: String) -> Result<(), Co
     options.process_group = options.process_group.map(embedded_if_global);
     options.application_group = options.application_group.map(embedded_if_global);
     let is_pattern = matches!(mount, Mount::Pattern { .. });
-    // A folder of scripts has nothing to load beforehand.
-    let is_many_files = target.ends_with('/') || (is_pattern && target.contains('$'));
+    let is_variable = is_pattern && target.contains('$');
     if let (Some(process), Some(application)) = (&options.process_group, &options.application_group)
-        && !is_many_files
+        && !is_variable
         && !process.contains("%{")
         && !application.contains("%{")
     {
-        import(line, &target, process, application)?;
+        // A folder of scripts has nothing to load beforehand, yet the group must be there.
+        let script = Some(target.as_str()).filter(|target| !target.ends_with('/'));
+        import(line, script, process, application)?;
     }
     let (file, number) = (line.site.file.to_owned(), line.site.line);
     let alias = ScriptAlias { mount, target, options, file, line: number };
@@ -139,7 +140,7 @@ pub(crate) fn import_script(line: &mut Line<'_>) -> Result<(), ConfigError> {
     let process = options.process_group.ok_or("Name of WSGI process group required.")?;
     let application =
         options.application_group.ok_or("Name of WSGI application group required.")?;
-    import(line, &path, &embedded_if_global(process), &embedded_if_global(application))
+    import(line, Some(&path), &embedded_if_global(process), &embedded_if_global(application))
 }
 
 /// WSGIHandlerScript name path [options].

@@ -32,11 +32,10 @@ pub(crate) fn id(text: &str) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// A plain decimal number such as `0.005` or `5`: no exponent, no sign, no `inf`.
+/// A decimal number such as `0.005`, `5` or `5e-3`: no `inf`, no `nan`.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
-    if !plain || !has_digit {
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b".eE+-".contains(&byte);
+    if !text.bytes().all(is_plain) {
         return None;
     }
     text.parse().ok().filter(|number: &f64| number.is_finite())
@@ -88,11 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_plain() {
+    fn decimals_are_numbers() {
         assert_eq!(decimal("0.005"), Some(0.005));
         assert_eq!(decimal("5"), Some(5.0));
         assert_eq!(decimal(".5"), Some(0.5));
-        for text in ["", ".", "-1", "+1", "1s", "inf", "nan", "1.2.3", "0x1", " 1"] {
+        assert_eq!(decimal("5e-3"), Some(0.005));
+        assert_eq!(decimal("-1"), Some(-1.0));
+        for text in ["", ".", "e5", "1s", "inf", "nan", "1.2.3", "0x1", " 1", "1e999"] {
             assert_eq!(decimal(text), None, "{text}");
         }
         assert_eq!(decimal(&"9".repeat(400)), None);

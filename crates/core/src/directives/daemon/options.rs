@@ -97,10 +97,10 @@ daemon_options! {
         |v| v.script_user();
     script_group: u32 = "script-group", RefusedUntilItActs, default "any",
         "Group that must own the script and its directory: a name or #gid.",
-        |v| v.group("script group");
+        |v| v.script_group();
     python_home: String = "python-home", Acts, default "WSGIPythonHome",
         "Prefix of a Python installation or root of a virtual environment.",
-        |v| v.some_text("python home");
+        |v| v.text();
     python_path: String = "python-path", Acts, default "none",
         "Directories, separated by `:`, to put at the front of sys.path; their .pth files count.",
         |v| v.text();

@@ -106,6 +106,11 @@ fn unless_zero(timeout: Option<Duration>) -> Option<Duration> {
     timeout.filter(|timeout| !timeout.is_zero())
 }
 
+/// A text where an empty one means none: what a template leaves when its variable is empty.
+fn unless_empty(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 impl DaemonProcess {
     /// Puts the defaults in; `id` counts the groups of the configuration from 1.
     pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
@@ -123,7 +128,6 @@ impl DaemonProcess {
         let gid = options.group.filter(|_| defaults.is_root).unwrap_or(defaults.account.gid);
         let is_other_user = account.uid != defaults.account.uid;
         let own_home = Some(account.home.clone()).filter(|_| is_other_user);
-        let display_name = options.display_name.as_deref();
         Ok(DaemonGroup {
             name: self.name.clone(),
             id,
@@ -140,11 +144,13 @@ impl DaemonProcess {
             umask: options.umask,
             home: options.home.clone(),
             working_directory: options.home.clone().or(own_home),
-            lang: options.lang.clone(),
-            locale: options.locale.clone(),
-            display_name: display_name.map(|name| self.title(name)),
-            python_home: options.python_home.as_deref().or(defaults.python_home).map(str::to_owned),
-            python_path: options.python_path.clone(),
+            lang: unless_empty(options.lang.as_deref()),
+            locale: unless_empty(options.locale.as_deref()),
+            display_name: unless_empty(options.display_name.as_deref())
+                .map(|name| self.title(name)),
+            python_home: unless_empty(options.python_home.as_deref())
+                .or(defaults.python_home.map(str::to_owned)),
+            python_path: unless_empty(options.python_path.as_deref()),
             processes: options.processes.unwrap_or(1),
             threads: options.threads.unwrap_or(THREADS),
             multiprocess: options.processes.is_some(),
@@ -163,11 +169,7 @@ impl DaemonProcess {
     }
 
     /// The process title for `display-name=`.
-    fn title(&self, display_name: &str) -> String {
-        if display_name == "%{GROUP}" {
-            format!("(wsgi:{})", self.name)
-        } else {
-            display_name.to_owned()
-        }
+    fn title(&self, display_name: String) -> String {
+        if display_name == "%{GROUP}" { format!("(wsgi:{})", self.name) } else { display_name }
     }
 }

@@ -112,14 +112,6 @@ impl Value<'_> {
         Ok(self.text.to_owned())
     }
 
-    /// Text that may not be empty.
-    pub(super) fn some_text(&self, noun: &str) -> Result<String, String> {
-        if self.text.is_empty() {
-            return Err(self.invalid(noun, "a value"));
-        }
-        self.text()
-    }
-
     /// An absolute path.
     pub(super) fn absolute_path(&self, noun: &str) -> Result<String, String> {
         if !self.text.starts_with('/') {
@@ -163,9 +155,22 @@ impl Value<'_> {
 
     /// The user that must own a script.
     pub(super) fn script_user(&self) -> Result<Account, String> {
+        let expected = "the name of a user of this machine, or #uid";
+        if self.text.is_empty() {
+            return Err(self.invalid("script user", expected));
+        }
         let text = "Couldn't determine uid from script user.";
-        self.account("script user", text)
-            .map_err(|_| self.refuse(text, "the name of a user of this machine, or #uid"))
+        self.account("script user", text).map_err(|_| self.refuse(text, expected))
+    }
+
+    /// The group that must own a script.
+    pub(super) fn script_group(&self) -> Result<u32, String> {
+        let group = self.group("script group");
+        if self.text.is_empty() {
+            return group;
+        }
+        let text = "Couldn't determine gid from script group.";
+        group.map_err(|_| self.refuse(text, "the name of a group of this machine, or #gid"))
     }
 
     /// A group by name or `#gid`.
@@ -182,8 +187,11 @@ impl Value<'_> {
         .ok_or_else(|| self.invalid(noun, "the name of a group of this machine, or #gid"))
     }
 
-    /// A comma separated list of groups.
+    /// A comma separated list of groups; an empty one leaves the primary group alone.
     pub(super) fn groups(&self) -> Result<Vec<u32>, String> {
+        if self.text.is_empty() {
+            return Ok(Vec::new());
+        }
         let groups: Result<Vec<u32>, String> = self
             .text
             .split(',')

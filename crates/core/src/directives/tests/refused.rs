@@ -97,20 +97,23 @@ fn bad_interpreter_settings_are_refused() {
         ("WSGISwitchInterval 1s", interval.to_owned()),
         ("WSGISocketPrefix unresolvable", "Invalid WSGISocketPrefix 'unresolvable'.".to_owned()),
         ("WSGIAcceptMutex spin", "Accept mutex lock mechanism 'spin' is invalid.".to_owned()),
-        ("WSGITelemetryService", "target required".to_owned()),
-        ("WSGITelemetryService tcp:1", "must have form unix:/path".to_owned()),
-        ("WSGITelemetryService unix:x", "must have form unix:/path".to_owned()),
-        ("WSGITelemetryService unix:/x 5", "second argument must be interval=N".to_owned()),
-        ("WSGITelemetryService unix:/x interval=a", "must be interval=N".to_owned()),
+        ("WSGITelemetryService", "takes 1-2 arguments, ".to_owned()),
+        ("WSGITelemetryService tcp:1", "target must be 'unix:/path'".to_owned()),
+        ("WSGITelemetryService unix:x", "target must be 'unix:/path'".to_owned()),
+        ("WSGITelemetryService unix:/x 5", "second argument must be 'interval=N'".to_owned()),
+        ("WSGITelemetryService unix:/x interval=a", "must be 'interval=N'".to_owned()),
         (
             "WSGITelemetryService unix:/x interval=0.4",
             "interval must be at least 0.5 seconds".to_owned(),
         ),
         ("WSGITelemetryService unix:/x interval=1 x", "takes 1-2 arguments".to_owned()),
-        ("WSGISlowRequests -1", "expected a number of seconds".to_owned()),
-        ("WSGITelemetryOptions +CaptureUserAgent None", "either all flags".to_owned()),
+        ("WSGISlowRequests -1", "threshold must be non-negative".to_owned()),
+        (
+            "WSGITelemetryOptions +CaptureUserAgent None",
+            "cannot mix +/- form with absolute names".to_owned(),
+        ),
         ("WSGITelemetryOptions Everything", "unknown flag 'Everything'".to_owned()),
-        ("WSGITelemetryOptions +All", "unknown flag '+All'".to_owned()),
+        ("WSGITelemetryOptions +All", "'All' may not have a +/- prefix".to_owned()),
         ("<WSGIInterpreterOptions", format!("{section} directive missing closing '>'")),
         (
             "<WSGIInterpreterOptions blog>",
@@ -140,7 +143,8 @@ fn groups_of_preloaded_scripts_must_be_known_and_visible() {
     let mut config = Config::new(world);
     let import = "WSGIImportScript /s process-group=blog application-group=%{GLOBAL}";
     let alias = "WSGIScriptAlias / /s process-group=blog application-group=%{GLOBAL}";
-    for line in [import, alias] {
+    let folder = "WSGIScriptAlias /s/ /s/ process-group=blog application-group=%{GLOBAL}";
+    for line in [import, alias, folder] {
         let text = config.main(line).unwrap_err();
         assert!(text.contains("WSGI process group not yet configured."), "{text}");
         assert!(text.contains("'blog'"), "{text}");

@@ -133,6 +133,12 @@ fn titles_and_homes() {
     assert_eq!(title("display-name=%{GROUP}").as_deref(), Some("(wsgi:blog)"));
     assert_eq!(title("display-name='my blog'").as_deref(), Some("my blog"));
     assert_eq!(title("display-name=x%{GROUP}").as_deref(), Some("x%{GROUP}"));
+    let found = group("python-home= python-path= lang= locale='' display-name=\"\"", true).unwrap();
+    assert_eq!(found.python_home.as_deref(), Some("/srv/global"));
+    let texts = [found.python_path, found.lang, found.locale, found.display_name];
+    assert_eq!(texts, [None, None, None, None]);
+    let found = group("supplementary-groups=", true).unwrap();
+    assert_eq!(found.supplementary_groups, Some(vec![33]));
     let found = group("python-home=/srv/venv python-path=/a:/b", true).unwrap();
     assert_eq!(found.python_home.as_deref(), Some("/srv/venv"));
     assert_eq!(found.python_path.as_deref(), Some("/a:/b"));

@@ -46,6 +46,7 @@ fn aliases_that_say_everything_are_preloaded() {
         ("WSGIScriptAlias / /s application-group=a", false),
         ("WSGIScriptAlias / /s process-group=%{SERVER} application-group=a", false),
         ("WSGIScriptAlias / /s process-group=g application-group=%{RESOURCE}", false),
+        // A folder has nothing to preload.
         ("WSGIScriptAlias /s/ /s/ process-group=g application-group=a", false),
         ("WSGIScriptAlias / /$1 process-group=g application-group=a", true),
         ("WSGIScriptAliasMatch (.) /s process-group=g application-group=a", true),
