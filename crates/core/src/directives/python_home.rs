@@ -44,7 +44,7 @@ pub fn check_python_home(
     if !path.starts_with('/') {
         return Err(format!("{home} is not an absolute path"));
     }
-    let path = path.trim_end_matches('/');
+    let path = Some(path.trim_end_matches('/')).filter(|path| !path.is_empty()).unwrap_or("/");
     check_entered(path, reader, facts).map_err(|why| format!("{home} cannot be used: {why}"))?;
     let found = find_version(path, reader, installed, facts)?;
     if installed.contains(&found) {
@@ -96,7 +96,7 @@ fn find_version(
         }
         let text = facts.read(&config).map_err(|error| format!("{}: {error}", shown(&config)))?;
         // The environment borrows the standard library of the Python it was made with.
-        if let Some(base) = setting(&text, &["home"]) {
+        if let Some(base) = setting(&text, &["home"]).filter(|base| base.starts_with('/')) {
             check_entered(base, reader, facts)
                 .map_err(|why| format!("{home} was made with a Python that is of no use: {why}"))?;
         }
@@ -216,6 +216,8 @@ mod tests {
     fn what_the_user_cannot_reach_is_refused() {
         let error = check("/srv/none", &venv("")).unwrap_err();
         assert!(error.contains("'/srv/none': No such file or directory"), "{error}");
+        let error = check("//", &venv("").folder("/", 0o755)).unwrap_err();
+        assert!(error.contains("'/' is neither"), "{error}");
         let error = check("srv", &venv("")).unwrap_err();
         assert!(error.contains("not an absolute path"), "{error}");
         let error = check("/srv/venv/pyvenv.cfg", &venv("")).unwrap_err();
