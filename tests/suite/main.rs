@@ -13,5 +13,7 @@ mod hello;
 mod input;
 mod mapping;
 mod output;
+mod processes;
+mod reload;
 mod start_response;
 mod streams;
