@@ -1,1 +1,29 @@
-//! Placeholder head; see below.
+//! The CPython host of mod_wsgi_rs: interpreters, threads, scripts and the WSGI engine. Knows
+//! httpd only as [`wsgi_core::exchange::Exchange`].
+//!
+//! `runtime.rs` is the way in. `config.rs` starts CPython, `interpreter.rs` and `state.rs` hold
+//! one application group each, `attach.rs` the thread states. `object/` is the safe layer over
+//! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests.
+//! The invariant of the crate: nothing of Python is touched on a thread that is not attached,
+//! and nothing blocks on one that is.
+
+mod attach;
+mod bootstrap;
+mod config;
+mod guard;
+mod interpreter;
+mod lease;
+mod loader;
+mod log;
+mod module;
+mod object;
+mod runtime;
+mod script;
+mod state;
+mod traceback;
+mod types;
+mod wsgi;
+
+pub use config::StartError;
+pub use log::ProcessLog;
+pub use runtime::Runtime;

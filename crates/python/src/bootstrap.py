@@ -1,0 +1,134 @@
+"""The Python side of an interpreter's set-up; run once in every interpreter by bootstrap.rs.
+
+Nothing here is called per request, apart from `text_stream` and the formatting of tracebacks.
+"""
+
+import importlib.util
+import io
+import os
+import sys
+import types
+
+
+def text_stream(log):
+    """The text stream over a mod_wsgi.Log: complete lines go through at once."""
+    return io.TextIOWrapper(log, "utf-8", "replace", None, True, True)
+
+
+def set_streams(error_log, output_log):
+    """Sends sys.stderr and sys.stdout to the error log and names the program."""
+    sys.stderr = text_stream(error_log)
+    if os.getpid() != 0 and output_log is not None:
+        sys.stdout = text_stream(output_log)
+    sys.argv = ["mod_wsgi"]
+
+
+def restrict_signals(log):
+    """Keeps applications from taking signals that belong to the host (WSGIRestrictSignal)."""
+    import signal
+
+    original = signal.signal
+    owner = os.getpid()
+
+    def register(signalnum, handler):
+        # A forked child is no longer the host's process.
+        if os.getpid() != owner:
+            return original(signalnum, handler)
+        log._notice("callback registration for signal %d ignored" % signalnum)
+        for line in stack_lines():
+            log._notice(line)
+        return handler
+
+    register.__name__ = register.__qualname__ = "signal"
+    register.__doc__ = original.__doc__
+    signal.signal = register
+
+
+def correct_environment(user, home, eggs):
+    """Names the user the process runs as, where the environment names another."""
+    if user is not None:
+        for name in ("USER", "USERNAME", "LOGNAME"):
+            if name in os.environ:
+                os.environ[name] = user
+    if home is not None:
+        os.environ["HOME"] = home
+    if eggs is not None:
+        os.environ["PYTHON_EGG_CACHE"] = eggs
+
+
+def extend_path(directories, home):
+    """Adds directories with their .pth files in front of sys.path, and `home` before them."""
+    import site
+
+    before = list(sys.path)
+    for directory in directories:
+        site.addsitedir(directory)
+    added = [entry for entry in sys.path if entry not in before]
+    sys.path[:] = added + [entry for entry in sys.path if entry not in added]
+    if home is not None:
+        sys.path.insert(0, home)
+
+
+def package_path():
+    """Where an installed package `mod_wsgi` keeps its modules, so that they stay importable."""
+    try:
+        spec = importlib.util.find_spec("mod_wsgi")
+    except (ImportError, ValueError):
+        return None
+    locations = spec and spec.submodule_search_locations
+    return list(locations) if locations else None
+
+
+def publish(module, attributes, apache_attributes, may_import_apache):
+    """Makes `mod_wsgi` and `apache` importable with their attributes."""
+    path = package_path()
+    if path is not None:
+        module.__path__ = path
+    module.__dict__.update(attributes)
+    sys.modules["mod_wsgi"] = module
+    apache = None
+    if may_import_apache:
+        try:
+            import apache
+        except ImportError:
+            apache = None
+    if apache is None:
+        apache = sys.modules["apache"] = types.ModuleType("apache")
+    apache.__dict__.update(apache_attributes)
+
+
+def warm_up():
+    """Imports what the first request would: codecs and what formats a traceback."""
+    import encodings.idna  # noqa: F401
+    import encodings.latin_1  # noqa: F401
+    import traceback  # noqa: F401
+
+
+def stack_lines():
+    """The stack of the caller's caller."""
+    import traceback
+
+    text = "".join(traceback.format_stack(sys._getframe(2)))
+    return text.rstrip("\n").split("\n")
+
+
+def traceback_lines(exception):
+    """A traceback as the interpreter prints it, by lines."""
+    import traceback
+
+    parts = traceback.format_exception(type(exception), exception, exception.__traceback__)
+    return "".join(parts).rstrip("\n").split("\n")
+
+
+def finish_threads():
+    """Waits for the interpreter's non-daemon threads, as its end would."""
+    import threading
+
+    threading._shutdown()
+
+
+def run_exit_callbacks():
+    """Runs what was registered with atexit."""
+    import atexit
+
+    atexit._run_exitfuncs()

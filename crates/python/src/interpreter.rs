@@ -1,0 +1,148 @@
+//! Interpreters by name (application groups): the main one and legacy sub-interpreters, which
+//! share its GIL. Made on first use, kept until the process ends.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, RwLock};
+
+use pyo3_ffi as ffi;
+use wsgi_core::control::EngineSpec;
+
+use crate::{
+    attach::{self, Attached, InterpreterPointer},
+    lease::lock,
+    object::{Py, Raised},
+    script::Scripts,
+    state::State,
+};
+
+/// One application group.
+#[derive(Debug)]
+pub(crate) struct Interpreter {
+    pointer: InterpreterPointer,
+    main: InterpreterPointer,
+    /// Its types and constants.
+    pub(crate) state: State,
+    /// The scripts loaded in it.
+    pub(crate) scripts: Scripts,
+    /// How log records name it.
+    pub(crate) place: String,
+}
+
+impl Interpreter {
+    /// Attaches this thread; `None` when the process is ending.
+    pub(crate) fn attach(&self) -> Option<Attached<'_>> {
+        attach::attach(self.main, self.pointer)
+    }
+
+    /// CPython's pointer.
+    pub(crate) fn pointer(&self) -> InterpreterPointer {
+        self.pointer
+    }
+}
+
+/// All interpreters of the process.
+#[derive(Debug)]
+pub(crate) struct Interpreters {
+    main: &'static Interpreter,
+    others: RwLock<HashMap<Vec<u8>, &'static Interpreter>>,
+    /// Held while one is being made: they are made one at a time.
+    making: Mutex<()>,
+}
+
+impl Interpreters {
+    /// Sets up the main interpreter, to which this thread is attached, and detaches.
+    pub(crate) fn start(spec: &EngineSpec) -> Result<Self, String> {
+        // SAFETY: the caller has just initialised CPython on this thread.
+        let (pointer, attached) = unsafe { attach::adopt() };
+        let main = set_up(attached.py(), spec, "", pointer, pointer)?;
+        Ok(Self { main, others: RwLock::default(), making: Mutex::default() })
+    }
+
+    /// The main interpreter.
+    pub(crate) fn main(&self) -> &'static Interpreter {
+        self.main
+    }
+
+    /// The sub-interpreters.
+    pub(crate) fn others(&self) -> Vec<&'static Interpreter> {
+        let others = self.others.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        others.values().copied().collect()
+    }
+
+    /// The interpreter of a group, if it exists. Called detached.
+    pub(crate) fn find(&self, group: &[u8]) -> Option<&'static Interpreter> {
+        if group.is_empty() {
+            return Some(self.main);
+        }
+        let others = self.others.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        others.get(group).copied()
+    }
+
+    /// The interpreter of a group, made when there is none. Called detached.
+    pub(crate) fn get(
+        &self,
+        group: &[u8],
+        spec: &EngineSpec,
+    ) -> Result<&'static Interpreter, String> {
+        if let Some(found) = self.find(group) {
+            return Ok(found);
+        }
+        let _making = lock(&self.making);
+        if let Some(found) = self.find(group) {
+            return Ok(found);
+        }
+        let made = self.make(group, spec)?;
+        let mut others = self.others.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        others.insert(group.to_vec(), made);
+        Ok(made)
+    }
+
+    fn make(&self, group: &[u8], spec: &EngineSpec) -> Result<&'static Interpreter, String> {
+        let name = std::str::from_utf8(group).map_err(|_| "its name is not UTF-8".to_owned())?;
+        let attached = self.main.attach().ok_or("the process is ending")?;
+        // SAFETY: attached to the main interpreter; on success the thread is attached to the new
+        // one instead and the main interpreter's state is detached.
+        if unsafe { ffi::Py_NewInterpreter() }.is_null() {
+            return Err("CPython could not create it".to_owned());
+        }
+        // That state is not attached any more: the new one's guard takes its place.
+        let _detached = std::mem::ManuallyDrop::new(attached);
+        // SAFETY: attached to the new interpreter through a state made for this thread.
+        let (pointer, attached) = unsafe { attach::adopt() };
+        set_up(attached.py(), spec, name, pointer, self.main.pointer)
+    }
+}
+
+fn set_up(
+    py: Py<'_>,
+    spec: &EngineSpec,
+    name: &str,
+    pointer: InterpreterPointer,
+    main: InterpreterPointer,
+) -> Result<&'static Interpreter, String> {
+    let state = State::make(py, spec, name).map_err(|raised| reason(py, raised))?;
+    let place = place(spec, name);
+    let scripts = Scripts::default();
+    Ok(Box::leak(Box::new(Interpreter { pointer, main, state, scripts, place })))
+}
+
+fn place(spec: &EngineSpec, name: &str) -> String {
+    let process = if spec.process_group.is_empty() {
+        String::new()
+    } else {
+        format!(" of process group '{}'", spec.process_group)
+    };
+    if name.is_empty() {
+        format!("the main interpreter{process}")
+    } else {
+        format!("interpreter '{name}'{process}")
+    }
+}
+
+/// The exception that ended a set-up, as text.
+fn reason(py: Py<'_>, raised: Raised) -> String {
+    match raised.take(py) {
+        Some(exception) => format!("{}: {}", exception.type_name(), exception.describe()),
+        None => "unknown reason".to_owned(),
+    }
+}

@@ -1,0 +1,125 @@
+//! A request as Python objects may use it: as long as it lasts, and not a moment longer.
+//!
+//! `wsgi.input`, `wsgi.errors` and `start_response` can outlive their request (an environ kept
+//! in a global, a thread still running). They share a [`Lease`], through which the exchange is
+//! reached only before [`Lease::end`]; that waits for calls of other threads that are under way.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use wsgi_core::exchange::Exchange;
+
+use crate::{object::Py, types::input::Body, wsgi::response::Response};
+
+/// Set in [`Lease::users`] when the request is over.
+const ENDED: u32 = 1 << 31;
+
+/// The shared part of one request.
+pub(crate) struct Lease {
+    exchange: *const (dyn Exchange + 'static),
+    /// Calls in progress, and [`ENDED`].
+    users: AtomicU32,
+    last_left: (Mutex<()>, Condvar),
+    response: Mutex<Response>,
+    body: Mutex<Body>,
+    partial_line: Mutex<Vec<u8>>,
+}
+
+// SAFETY: `exchange` is followed only through `Use`, which keeps `end` waiting; Exchange is Sync.
+unsafe impl Send for Lease {}
+// SAFETY: as for Send; everything else is locked or atomic.
+unsafe impl Sync for Lease {}
+
+impl Lease {
+    /// A lease on `exchange`, which must not end before [`Lease::end`] has returned.
+    pub(crate) fn new(exchange: &dyn Exchange, is_head_request: bool) -> Self {
+        let pointer: *const (dyn Exchange + '_) = exchange;
+        // SAFETY: only the lifetime changes; `end` is called within it (see `Ending`).
+        let exchange: *const (dyn Exchange + 'static) = unsafe { std::mem::transmute(pointer) };
+        Self {
+            exchange,
+            users: AtomicU32::new(0),
+            last_left: (Mutex::new(()), Condvar::new()),
+            response: Mutex::new(Response::new(is_head_request)),
+            body: Mutex::new(Body::default()),
+            partial_line: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The exchange, or `None` after the request.
+    pub(crate) fn enter(&self) -> Option<Use<'_>> {
+        let before = self.users.fetch_add(1, Ordering::AcqRel);
+        let used = Use(self);
+        if before & ENDED == 0 { Some(used) } else { None }
+    }
+
+    /// Ends the request for all Python objects; waits for other threads' calls. Call detached.
+    pub(crate) fn end(&self) {
+        let mut guard = lock(&self.last_left.0);
+        let mut users = self.users.fetch_or(ENDED, Ordering::AcqRel);
+        while users & !ENDED != 0 {
+            guard = self.last_left.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            users = self.users.load(Ordering::Acquire);
+        }
+    }
+
+    /// The response's state. Held for moments only, never while Python code runs or anything
+    /// blocks.
+    pub(crate) fn response(&self) -> MutexGuard<'_, Response> {
+        lock(&self.response)
+    }
+
+    /// What of the request body was read; held while reading, so waited for detached.
+    pub(crate) fn body(&self, py: Py<'_>) -> MutexGuard<'_, Body> {
+        lock_detached(py, &self.body)
+    }
+
+    /// The unfinished line of `wsgi.errors`; held for moments only.
+    pub(crate) fn partial_line(&self) -> MutexGuard<'_, Vec<u8>> {
+        lock(&self.partial_line)
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Lease").field("users", &self.users).finish_non_exhaustive()
+    }
+}
+
+/// The exchange in use: the request does not end meanwhile.
+#[derive(Debug)]
+pub(crate) struct Use<'l>(&'l Lease);
+
+impl<'l> Deref for Use<'l> {
+    type Target = dyn Exchange + 'l;
+
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: `end` has not returned while this use is counted, so the exchange lives.
+        unsafe { &*self.0.exchange }
+    }
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        let left = self.0.users.fetch_sub(1, Ordering::AcqRel) - 1;
+        if left == ENDED {
+            let _guard = lock(&self.0.last_left.0);
+            self.0.last_left.1.notify_all();
+        }
+    }
+}
+
+/// Locks; a panic elsewhere left consistent values, so poison means nothing here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks a mutex whose holders attach and detach: a waiting thread must not be attached.
+pub(crate) fn lock_detached<'m, T: Send>(py: Py<'_>, mutex: &'m Mutex<T>) -> MutexGuard<'m, T> {
+    match mutex.try_lock() {
+        Ok(guard) => guard,
+        Err(std::sync::TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(std::sync::TryLockError::WouldBlock) => py.detached(|| lock(mutex)),
+    }
+}

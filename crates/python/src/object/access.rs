@@ -1,0 +1,172 @@
+//! Attributes, calls, containers and iteration.
+
+use std::ffi::CString;
+
+use pyo3_ffi as ffi;
+
+use super::{Class, Object, PyResult, Raised, Ref};
+
+impl<'a> Ref<'a> {
+    /// Whether this is `None`.
+    pub(crate) fn is_none(&self) -> bool {
+        // SAFETY: the immortal None.
+        self.as_ptr() == unsafe { ffi::Py_None() }
+    }
+
+    /// Whether this is a `list` or a subclass.
+    pub(crate) fn is_list(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::PyList_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether this is a `tuple` or a subclass.
+    pub(crate) fn is_tuple(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::PyTuple_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether this is exactly a `list` or a `tuple`, whose iteration runs no other code.
+    pub(crate) fn is_plain_sequence(&self) -> bool {
+        // SAFETY: a live object.
+        let is_list = unsafe { ffi::PyList_CheckExact(self.as_ptr()) != 0 };
+        // SAFETY: a live object.
+        is_list || unsafe { ffi::PyTuple_CheckExact(self.as_ptr()) != 0 }
+    }
+
+    /// Whether this is an instance of the type object `class` or of a subclass of it.
+    pub(crate) fn is_instance(&self, class: &Ref<'_>) -> bool {
+        let class = class.as_ptr().cast::<ffi::PyTypeObject>();
+        // SAFETY: two live type objects.
+        unsafe { ffi::PyType_IsSubtype(self.type_pointer(), class) != 0 }
+    }
+
+    /// Whether this is an exception object of `class`.
+    pub(crate) fn is_exception(&self, class: Class) -> bool {
+        // SAFETY: a live object and a class object.
+        unsafe { ffi::PyErr_GivenExceptionMatches(self.as_ptr(), class.as_ptr()) != 0 }
+    }
+
+    /// An attribute.
+    pub(crate) fn attribute(&self, name: &str) -> PyResult<Object<'a>> {
+        let name = CString::new(name).unwrap_or_default();
+        // SAFETY: attached, a live object, a C string.
+        let pointer = unsafe { ffi::PyObject_GetAttrString(self.as_ptr(), name.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self.py(), pointer) }
+    }
+
+    /// An attribute by name object, `None` when there is none.
+    pub(crate) fn attribute_if_any(&self, name: &Ref<'_>) -> PyResult<Option<Object<'a>>> {
+        // SAFETY: attached, live objects.
+        let pointer = unsafe { ffi::PyObject_GetAttr(self.as_ptr(), name.as_ptr()) };
+        // SAFETY: a new reference or null.
+        match unsafe { Object::from_new(self.py(), pointer) } {
+            Ok(value) => Ok(Some(value)),
+            Err(raised) if raised.is(self.py(), Class::Attribute) => {
+                raised.clear(self.py());
+                Ok(None)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+
+    /// Sets an attribute.
+    pub(crate) fn set_attribute(&self, name: &str, value: &Ref<'_>) -> PyResult<()> {
+        let name = CString::new(name).unwrap_or_default();
+        // SAFETY: attached, live objects, a C string.
+        self.py().check(unsafe {
+            ffi::PyObject_SetAttrString(self.as_ptr(), name.as_ptr(), value.as_ptr())
+        })
+    }
+
+    /// Calls the object with up to eight positional arguments.
+    pub(crate) fn call(&self, arguments: &[&Ref<'_>]) -> PyResult<Object<'a>> {
+        let mut pointers = [std::ptr::null_mut(); 8];
+        for (pointer, argument) in pointers.iter_mut().zip(arguments) {
+            *pointer = argument.as_ptr();
+        }
+        let count = arguments.len().min(pointers.len());
+        // SAFETY: attached; `count` live arguments, no keyword names.
+        let pointer = unsafe {
+            ffi::PyObject_Vectorcall(self.as_ptr(), pointers.as_ptr(), count, std::ptr::null_mut())
+        };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self.py(), pointer) }
+    }
+
+    /// Calls a method.
+    pub(crate) fn call_method(&self, name: &str, arguments: &[&Ref<'_>]) -> PyResult<Object<'a>> {
+        self.attribute(name)?.call(arguments)
+    }
+
+    /// An item of a dict, `None` when there is none.
+    pub(crate) fn item(&self, key: &Ref<'_>) -> PyResult<Option<Object<'a>>> {
+        // SAFETY: attached, live objects; a borrowed reference or null.
+        let found = unsafe { ffi::PyDict_GetItemWithError(self.as_ptr(), key.as_ptr()) };
+        // SAFETY: alive as long as the dict keeps it: a reference of our own is taken at once.
+        match unsafe { Ref::from_pointer(found) } {
+            Some(found) => Ok(Some(found.to_object())),
+            // SAFETY: attached.
+            None if !unsafe { ffi::PyErr_Occurred() }.is_null() => Err(Raised::pending()),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets an item of a dict.
+    pub(crate) fn set_item(&self, key: &Ref<'_>, value: &Ref<'_>) -> PyResult<()> {
+        // SAFETY: attached, live objects; raises SystemError for what is not a dict.
+        self.py().check(unsafe { ffi::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
+    }
+
+    /// A shallow copy of a dict.
+    pub(crate) fn copy_dict(&self) -> PyResult<Object<'a>> {
+        // SAFETY: attached, a live object; raises SystemError for what is not a dict.
+        unsafe { Object::from_new(self.py(), ffi::PyDict_Copy(self.as_ptr())) }
+    }
+
+    /// Sets an item of a dict by name.
+    pub(crate) fn set_item_named(&self, key: &str, value: &Ref<'_>) -> PyResult<()> {
+        self.set_item(&*self.py().text(key)?, value)
+    }
+
+    /// Items of a list or tuple, as they are now.
+    pub(crate) fn items(&self) -> PyResult<Vec<Object<'a>>> {
+        // SAFETY: attached, a live object.
+        let length = unsafe { ffi::PySequence_Size(self.as_ptr()) };
+        let mut items = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        for index in 0..length {
+            // SAFETY: attached, a live object; raises IndexError if it shrank.
+            let item = unsafe { ffi::PySequence_GetItem(self.as_ptr(), index) };
+            // SAFETY: a new reference or null.
+            items.push(unsafe { Object::from_new(self.py(), item)? });
+        }
+        Ok(items)
+    }
+
+    /// `iter(self)`.
+    pub(crate) fn iterate(&self) -> PyResult<Object<'a>> {
+        // SAFETY: attached, a live object.
+        unsafe { Object::from_new(self.py(), ffi::PyObject_GetIter(self.as_ptr())) }
+    }
+
+    /// The next item of an iterator.
+    pub(crate) fn next(&self) -> PyResult<Option<Object<'a>>> {
+        // SAFETY: attached, an iterator.
+        let pointer = unsafe { ffi::PyIter_Next(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        match unsafe { Object::from_new(self.py(), pointer) } {
+            Ok(item) => Ok(Some(item)),
+            // SAFETY: attached.
+            Err(_) if unsafe { ffi::PyErr_Occurred() }.is_null() => Ok(None),
+            Err(raised) => Err(raised),
+        }
+    }
+
+    /// `bool(self)`.
+    pub(crate) fn is_true(&self) -> PyResult<bool> {
+        // SAFETY: attached, a live object.
+        let truth = unsafe { ffi::PyObject_IsTrue(self.as_ptr()) };
+        self.py().check(truth)?;
+        Ok(truth > 0)
+    }
+}

@@ -1,0 +1,186 @@
+//! The CPython of this process: started once, serving requests of many threads, ended once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use wsgi_core::{
+    control::EngineSpec,
+    exchange::{Exchange, Outcome},
+    head::{RequestHead, flag},
+    level::Level,
+};
+
+use crate::{
+    attach,
+    config::{self, StartError},
+    guard,
+    interpreter::{Interpreter, Interpreters},
+    lease::Lease,
+    loader,
+    log::{self, ProcessLog},
+    object::Py,
+    script::{self, Found},
+    traceback,
+    wsgi::engine,
+};
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
+/// The process's Python.
+#[derive(Debug)]
+pub struct Runtime {
+    spec: EngineSpec,
+    interpreters: Interpreters,
+}
+
+impl Runtime {
+    /// Starts CPython and sets up the main interpreter. Called once per process, by the thread
+    /// that will call [`Runtime::stop`].
+    pub fn start(
+        spec: EngineSpec,
+        log: Box<dyn ProcessLog>,
+    ) -> Result<&'static Runtime, StartError> {
+        // SAFETY: may be called at any time.
+        if RUNTIME.get().is_some() || unsafe { pyo3_ffi::Py_IsInitialized() } != 0 {
+            return Err(StartError::Twice);
+        }
+        log::install(log);
+        config::initialise(&spec)?;
+        let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
+        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters }))
+    }
+
+    /// Runs the scripts that are to be loaded at start, in their order, until `should_stop`.
+    /// What goes wrong is logged; the script is then loaded by its first request.
+    pub fn run_import_scripts(&self, should_stop: &dyn Fn() -> bool) {
+        for import in &self.spec.import_scripts {
+            if should_stop() {
+                return;
+            }
+            let group = import.application_group.as_bytes();
+            match self.interpreters.get(group, &self.spec) {
+                Ok(interpreter) => self.preload(interpreter, import.path.as_bytes()),
+                Err(reason) => log::process(
+                    Level::CRIT,
+                    &format!(
+                        "WSGI0040: cannot acquire interpreter '{}' to preload WSGI script '{}': \
+                         {reason}",
+                        import.application_group, import.path
+                    ),
+                ),
+            }
+        }
+    }
+
+    fn preload(&self, interpreter: &Interpreter, path: &[u8]) {
+        let found = interpreter.scripts.find(path, None);
+        let Some(attached) = interpreter.attach() else { return };
+        let py = attached.py();
+        let loaded = match found {
+            Found::Ready(loaded) | Found::Changed(loaded) => Some(loaded),
+            Found::Missing(turn) => {
+                let ignores_case = self.spec.ignores_case;
+                loader::load(py, interpreter, path, ignores_case, turn, loader::AT_START)
+            }
+        };
+        if let Some(loaded) = loaded {
+            script::release(py, loaded);
+        }
+    }
+
+    /// Answers one request. `head` is encoded as [`wsgi_core::head`] says; `thread_id` numbers
+    /// the process's request threads from 1; `daemon_start_us` is 0 in httpd's children.
+    pub fn serve(
+        &self,
+        head: &[u8],
+        exchange: &dyn Exchange,
+        thread_id: u32,
+        daemon_start_us: i64,
+    ) -> Outcome {
+        let head = match RequestHead::decode(head) {
+            Ok(head) => head,
+            Err(error) => {
+                exchange.log(Level::ERROR, &format!("WSGI0080: cannot read the request: {error}"));
+                return Outcome::Failed(500);
+            }
+        };
+        let lease = Arc::new(Lease::new(exchange, head.has(flag::HEAD)));
+        // Whatever happens, no Python object reaches the exchange after this function.
+        let _ending = Ending(&lease);
+        let work = AssertUnwindSafe(|| {
+            engine::serve(self, &head, exchange, &lease, thread_id, daemon_start_us)
+        });
+        catch_unwind(work).unwrap_or_else(|payload| {
+            guard::report("the WSGI engine", payload.as_ref());
+            let is_committed = lease.response().is_committed();
+            if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
+        })
+    }
+
+    /// Ends this thread's part in the interpreters; called before a request thread ends.
+    pub fn thread_end(&self) {
+        attach::forget_thread();
+    }
+
+    /// Ends the interpreters: their threads are waited for, `atexit` callbacks run, CPython ends.
+    /// Called once, by the thread that started the runtime, when no request is running; may
+    /// take as long as the application's threads do, so the caller watches the time.
+    pub fn stop(&self) {
+        attach::begin_end();
+        let mut all_ended = true;
+        for interpreter in self.interpreters.others() {
+            all_ended &= end_interpreter(interpreter);
+        }
+        let main = self.interpreters.main();
+        let Some(attached) = attach::attach_to_end(main.pointer()) else { return };
+        if all_ended {
+            attach::finalize(attached);
+        } else {
+            // Interpreters with running threads cannot be ended, and CPython must not end before
+            // them: the application's callbacks run all the same.
+            run_end(attached.py(), main);
+        }
+    }
+
+    /// The configuration.
+    pub(crate) fn spec(&self) -> &EngineSpec {
+        &self.spec
+    }
+
+    /// The interpreters.
+    pub(crate) fn interpreters(&self) -> &Interpreters {
+        &self.interpreters
+    }
+}
+
+/// Ends the lease when dropped, after the thread was detached.
+struct Ending<'l>(&'l Lease);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Ends a sub-interpreter; false when threads of it are still running.
+fn end_interpreter(interpreter: &Interpreter) -> bool {
+    let Some(attached) = attach::attach_to_end(interpreter.pointer()) else { return false };
+    run_end(attached.py(), interpreter);
+    let is_alone = attach::is_alone(&attached, interpreter.pointer());
+    if is_alone {
+        attach::end_interpreter(attached);
+    }
+    is_alone
+}
+
+/// What CPython does first when an interpreter ends: non-daemon threads, then `atexit`.
+fn run_end(py: Py<'_>, interpreter: &Interpreter) {
+    for (step, tag) in [("finish_threads", "WSGI0097"), ("run_exit_callbacks", "WSGI0130")] {
+        if let Err(raised) = interpreter.state.bootstrap.call(py, step, &[])
+            && let Some(exception) = raised.take(py)
+        {
+            let text = format!("{tag}: exception raised while ending {}.", interpreter.place);
+            traceback::write(py, &interpreter.state, None, &text, &exception);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What an interpreter keeps for its requests: types, key strings, constants.
+//!
+//! Made once per interpreter and never freed: instances and threads may refer to it until the
+//! process ends.
+
+use wsgi_core::{control::EngineSpec, keys, version};
+
+use crate::{
+    bootstrap::Bootstrap,
+    module,
+    object::{Class, Object, Py, PyResult, Ref, Stored},
+    types::{
+        adapter, file_wrapper, input,
+        log_stream::{self, Standard, Target},
+    },
+};
+
+/// The state of one interpreter.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// `bootstrap.py`.
+    pub(crate) bootstrap: Bootstrap,
+    /// `mod_wsgi.Input`.
+    pub(crate) input: Stored,
+    /// `mod_wsgi.Log`.
+    pub(crate) log: Stored,
+    /// `mod_wsgi.Adapter`.
+    pub(crate) adapter: Stored,
+    /// `mod_wsgi.FileWrapper`.
+    pub(crate) file_wrapper: Stored,
+    /// `mod_wsgi.RequestTimeout`.
+    pub(crate) request_timeout: Stored,
+    /// Makes the text stream over a log.
+    pub(crate) text_stream: Stored,
+    /// The name `close`.
+    pub(crate) close: Stored,
+    /// The strings of [`keys::KEYS`], in their order.
+    pub(crate) keys: Vec<Stored>,
+    /// The keys that this crate adds.
+    pub(crate) own_keys: OwnKeys,
+    /// `http` and `https`.
+    pub(crate) schemes: [Stored; 2],
+    /// The entries that are the same in every request; copied for each.
+    pub(crate) template: Stored,
+}
+
+macro_rules! own_keys {
+    ($($field:ident = $text:literal),* $(,)?) => {
+        /// Keys whose values differ from request to request.
+        #[derive(Debug)]
+        pub(crate) struct OwnKeys {
+            $(#[doc = $text] pub(crate) $field: Stored,)*
+        }
+
+        impl OwnKeys {
+            fn make(py: Py<'_>) -> PyResult<Self> {
+                Ok(Self { $($field: Stored::new(py.interned($text)?),)* })
+            }
+        }
+    };
+}
+
+own_keys! {
+    url_scheme = "wsgi.url_scheme",
+    input = "wsgi.input",
+    errors = "wsgi.errors",
+    callable_object = "mod_wsgi.callable_object",
+    request_start = "mod_wsgi.request_start",
+    queue_start = "mod_wsgi.queue_start",
+    daemon_start = "mod_wsgi.daemon_start",
+    application_start = "mod_wsgi.application_start",
+    thread_id = "mod_wsgi.thread_id",
+}
+
+impl State {
+    /// Makes everything and publishes the modules, in the order of the contract.
+    pub(crate) fn make(py: Py<'_>, spec: &EngineSpec, application_group: &str) -> PyResult<Self> {
+        let bootstrap = Bootstrap::load(py)?;
+        let module = module::make(py)?;
+        let log = log_stream::make(&module)?;
+        prepare(py, spec, &bootstrap, &log)?;
+        let file_wrapper = file_wrapper::make(&module)?;
+        module.set_attribute("FileWrapper", &file_wrapper)?;
+        let request_timeout = make_request_timeout(py)?;
+        module.set_attribute("RequestTimeout", &request_timeout)?;
+        module::publish(&module, &bootstrap, spec, application_group)?;
+        let mut key_objects = Vec::with_capacity(keys::KEYS.len());
+        for key in keys::KEYS {
+            key_objects.push(Stored::new(py.interned(key)?));
+        }
+        let text_stream = bootstrap.function(py, "text_stream")?;
+        Ok(Self {
+            input: Stored::new(input::make(&module)?),
+            adapter: Stored::new(adapter::make(&module)?),
+            template: Stored::new(template(py, spec, application_group, &file_wrapper)?),
+            log: Stored::new(log),
+            file_wrapper: Stored::new(file_wrapper),
+            request_timeout: Stored::new(request_timeout),
+            text_stream: Stored::new(text_stream),
+            close: Stored::new(py.interned("close")?),
+            keys: key_objects,
+            own_keys: OwnKeys::make(py)?,
+            schemes: [Stored::new(py.interned("http")?), Stored::new(py.interned("https")?)],
+            bootstrap,
+        })
+    }
+
+    /// The key object of a number of [`keys::KEYS`].
+    pub(crate) fn key(&self, number: u16) -> Option<&Stored> {
+        self.keys.get(usize::from(number).checked_sub(1)?)
+    }
+}
+
+/// Streams, program name, signals, environment and path: before anything of the application is
+/// imported.
+fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap, log: &Ref<'_>) -> PyResult<()> {
+    let error = log_stream::new(py, log, Target::Process(Standard::Error))?;
+    let output = log_stream::new(py, log, Target::Process(Standard::Output))?;
+    bootstrap.call(py, "set_streams", &[&error, &output])?;
+    bootstrap.call(py, "restrict_signals", &[&error])?;
+    bootstrap.call(py, "warm_up", &[])?;
+    let user = optional(py, spec.user.as_ref().map(|(name, _)| name))?;
+    let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;
+    let eggs = optional(py, spec.python_eggs.as_ref())?;
+    bootstrap.call(py, "correct_environment", &[&user, &home, &eggs])?;
+    let mut directories = Vec::with_capacity(spec.python_path.len());
+    for directory in &spec.python_path {
+        directories.push(py.file_name(directory.as_bytes())?);
+    }
+    let home = match &spec.home {
+        Some(home) => py.file_name(home.as_bytes())?,
+        None => py.none(),
+    };
+    bootstrap.call(py, "extend_path", &[&*py.list(directories)?, &home])?;
+    Ok(())
+}
+
+fn optional<'py>(py: Py<'py>, text: Option<&String>) -> PyResult<Object<'py>> {
+    match text {
+        Some(text) => py.file_name(text.as_bytes()),
+        None => Ok(py.none()),
+    }
+}
+
+fn make_request_timeout<'py>(py: Py<'py>) -> PyResult<Object<'py>> {
+    let name = c"mod_wsgi.RequestTimeout";
+    let (base, no_dict) = (Class::Base.as_ptr(), std::ptr::null_mut());
+    // SAFETY: attached; a C string and a class.
+    let class = unsafe { pyo3_ffi::PyErr_NewException(name.as_ptr(), base, no_dict) };
+    // SAFETY: a new reference or null.
+    unsafe { Object::from_new(py, class) }
+}
+
+fn template<'py>(
+    py: Py<'py>,
+    spec: &EngineSpec,
+    application_group: &str,
+    file_wrapper: &Ref<'_>,
+) -> PyResult<Object<'py>> {
+    let dict = py.dict()?;
+    let set = |key: &str, value: &Ref<'_>| dict.set_item(&*py.interned(key)?, value);
+    let (one, zero) = (py.int(1)?, py.int(0)?);
+    set("wsgi.version", &*py.tuple(&[&*one, &*zero])?)?;
+    set("wsgi.input_terminated", &*py.boolean(true)?)?;
+    set("wsgi.multithread", &*py.boolean(spec.multithread)?)?;
+    set("wsgi.multiprocess", &*py.boolean(spec.multiprocess)?)?;
+    set("wsgi.run_once", &*py.boolean(spec.run_once)?)?;
+    set("wsgi.file_wrapper", file_wrapper)?;
+    set("mod_wsgi.version", &*py.version(version::CONTRACT)?)?;
+    set("apache.version", &*py.version(spec.apache_version)?)?;
+    set("mod_wsgi.process_group", &*py.text(&spec.process_group)?)?;
+    set("mod_wsgi.application_group", &*py.text(application_group)?)?;
+    Ok(dict)
+}

@@ -1,0 +1,289 @@
+//! `mod_wsgi.Input`: the request body as a file of bytes (`wsgi.input`).
+
+use std::sync::Arc;
+
+use pyo3_ffi as ffi;
+use wsgi_core::exchange::BodyError;
+
+use super::{
+    Table, borrowed, create, deallocate, fast_method, make_type, method, receive, slot, value,
+};
+use crate::{
+    guard::guard,
+    lease::Lease,
+    object::{BytesBuilder, Class, Object, Py, PyResult, Ref},
+};
+
+/// Bytes read from the exchange at once for lines, and the first step of an open-ended read.
+const BUFFER: usize = 64 * 1024;
+
+/// The largest block that is allocated before its bytes are there.
+const STEP: usize = 4 * 1024 * 1024;
+
+/// What was read from the exchange and not yet by the application.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    buffer: Vec<u8>,
+    start: usize,
+    is_ended: bool,
+    is_failed: bool,
+}
+
+impl Body {
+    fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.buffer.len());
+    }
+
+    /// Reads once into `target`; 0 is the end.
+    fn read(
+        &mut self,
+        py: Py<'_>,
+        lease: &Lease,
+        method: &str,
+        target: &mut [u8],
+    ) -> PyResult<usize> {
+        if self.is_failed {
+            let reason = "input is already in error state";
+            return Err(py.raise(Class::Os, &read_error(reason)));
+        }
+        if self.is_ended || target.is_empty() {
+            return Ok(0);
+        }
+        let Some(exchange) = lease.enter() else { return Err(after_request(py, method)) };
+        match py.detached(|| exchange.read_body(target)) {
+            Ok(count) => {
+                self.is_ended = count == 0;
+                Ok(count.min(target.len()))
+            }
+            Err(BodyError { reason }) => {
+                self.is_failed = true;
+                Err(py.raise(Class::Os, &read_error(&reason)))
+            }
+        }
+    }
+
+    /// Fills the empty buffer; false at the end of the body.
+    fn fill(&mut self, py: Py<'_>, lease: &Lease, method: &str) -> PyResult<bool> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(BUFFER, 0);
+        let count = self.read(py, lease, method, &mut buffer);
+        buffer.truncate(count.as_ref().map_or(0, |count| *count));
+        self.buffer = buffer;
+        self.start = 0;
+        Ok(count? > 0)
+    }
+}
+
+fn read_error(reason: &str) -> String {
+    format!("mod_wsgi request data read error: {reason}")
+}
+
+fn after_request(py: Py<'_>, method: &str) -> crate::object::Raised {
+    py.raise(Class::Runtime, &format!("{method} called on wsgi.input after request completed"))
+}
+
+/// What an instance holds.
+#[derive(Debug)]
+struct Input {
+    lease: Arc<Lease>,
+}
+
+/// Makes the type.
+pub(crate) fn make<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
+    static METHODS: Table<[ffi::PyMethodDef; 5]> = Table::new([
+        fast_method(c"read", read),
+        fast_method(c"readline", readline),
+        fast_method(c"readlines", readlines),
+        method(c"close", close, ffi::METH_NOARGS),
+        ffi::PyMethodDef::zeroed(),
+    ]);
+    let mut slots = vec![
+        slot(ffi::Py_tp_dealloc, deallocate::<Input> as *mut _),
+        slot(ffi::Py_tp_iter, iterate as *mut _),
+        slot(ffi::Py_tp_iternext, next as *mut _),
+        slot(ffi::Py_tp_methods, METHODS.pointer()),
+    ];
+    let flags = ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    make_type::<Input>(module, c"mod_wsgi.Input", flags, &mut slots)
+}
+
+/// Makes an instance for one request.
+pub(crate) fn new<'py>(py: Py<'py>, class: &Ref<'_>, lease: Arc<Lease>) -> PyResult<Object<'py>> {
+    // SAFETY: `class` is the type of `make`.
+    unsafe { create(py, class, Input { lease }) }
+}
+
+unsafe extern "C" fn read(
+    this: *mut ffi::PyObject,
+    items: *mut *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    guard("Input.read", |py| {
+        // SAFETY: CPython passes an instance of this type and its arguments.
+        let (this, items) = unsafe { receive(this, items, count) };
+        let limit = size(py, "read", items)?;
+        let lease = open(py, &this, "read()")?;
+        match limit {
+            Some(limit) => read_up_to(py, lease, limit),
+            None => read_all(py, lease),
+        }
+    })
+}
+
+/// The optional size argument; `None` for all.
+fn size(py: Py<'_>, method: &str, items: &[Ref<'_>]) -> PyResult<Option<usize>> {
+    match items {
+        [] => Ok(None),
+        // A negative number means all.
+        [size] => Ok(usize::try_from(size.to_int()?).ok()),
+        _ => {
+            let text = format!("{method}() takes at most 1 argument ({} given)", items.len());
+            Err(py.raise(Class::Type, &text))
+        }
+    }
+}
+
+/// The lease of an instance, while the request lasts.
+fn open<'a>(py: Py<'_>, this: &'a Ref<'_>, method: &str) -> PyResult<&'a Arc<Lease>> {
+    // SAFETY: the methods of this file are called with instances of its type.
+    let Input { lease } = unsafe { value(this) };
+    match lease.enter() {
+        Some(_) => Ok(lease),
+        None => Err(after_request(py, method)),
+    }
+}
+
+fn read_up_to<'py>(py: Py<'py>, lease: &Lease, limit: usize) -> PyResult<Object<'py>> {
+    let mut body = lease.body(py);
+    let ready = body.buffered().len().min(limit);
+    let mut result = BytesBuilder::new(py, limit.min(STEP).max(ready))?;
+    result = result.append(body.buffered().get(..ready).unwrap_or_default())?;
+    body.consume(ready);
+    while result.len() < limit {
+        if result.room().is_empty() {
+            let wanted = result.len().saturating_mul(2).min(limit);
+            result = result.resize(wanted)?;
+        }
+        let count = body.read(py, lease, "read()", result.room())?;
+        if count == 0 {
+            break;
+        }
+        result.advance(count);
+    }
+    drop(body);
+    result.finish()
+}
+
+fn read_all<'py>(py: Py<'py>, lease: &Lease) -> PyResult<Object<'py>> {
+    let mut body = lease.body(py);
+    let ready = body.buffered().len();
+    let mut result = BytesBuilder::new(py, ready + BUFFER)?;
+    result = result.append(body.buffered())?;
+    body.consume(ready);
+    loop {
+        if result.room().is_empty() {
+            let wanted = result.len().saturating_mul(2);
+            result = result.resize(wanted)?;
+        }
+        let count = body.read(py, lease, "read()", result.room())?;
+        if count == 0 {
+            break;
+        }
+        result.advance(count);
+    }
+    drop(body);
+    result.finish()
+}
+
+unsafe extern "C" fn readline(
+    this: *mut ffi::PyObject,
+    items: *mut *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    guard("Input.readline", |py| {
+        // SAFETY: CPython passes an instance of this type and its arguments.
+        let (this, items) = unsafe { receive(this, items, count) };
+        let limit = size(py, "readline", items)?.unwrap_or(usize::MAX);
+        let lease = open(py, &this, "readline()")?;
+        py.bytes(&read_line(py, lease, limit, "readline()")?)
+    })
+}
+
+/// The next line with its newline, at most `limit` bytes; empty at the end.
+fn read_line(py: Py<'_>, lease: &Lease, limit: usize, method: &str) -> PyResult<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut body = lease.body(py);
+    while line.len() < limit {
+        if body.buffered().is_empty() && !body.fill(py, lease, method)? {
+            break;
+        }
+        let buffered = body.buffered();
+        let window = buffered.get(..limit - line.len()).unwrap_or(buffered);
+        let newline = window.iter().position(|byte| *byte == b'\n');
+        let taken = newline.map_or(window.len(), |position| position + 1);
+        line.extend_from_slice(window.get(..taken).unwrap_or_default());
+        body.consume(taken);
+        if newline.is_some() {
+            break;
+        }
+    }
+    Ok(line)
+}
+
+unsafe extern "C" fn readlines(
+    this: *mut ffi::PyObject,
+    items: *mut *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    guard("Input.readlines", |py| {
+        // SAFETY: CPython passes an instance of this type and its arguments.
+        let (this, items) = unsafe { receive(this, items, count) };
+        let hint = size(py, "readlines", items)?.filter(|hint| *hint > 0);
+        let lease = open(py, &this, "readlines()")?;
+        let (mut lines, mut total) = (Vec::new(), 0);
+        while hint.is_none_or(|hint| total < hint) {
+            let line = read_line(py, lease, usize::MAX, "readlines()")?;
+            if line.is_empty() {
+                break;
+            }
+            total += line.len();
+            lines.push(py.bytes(&line)?);
+        }
+        py.list(lines)
+    })
+}
+
+unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    guard("Input.__iter__", |py| {
+        // SAFETY: CPython passes an instance of this type.
+        let this = unsafe { borrowed(this) };
+        open(py, &this, "iteration")?;
+        Ok(this.to_object())
+    })
+}
+
+unsafe extern "C" fn next(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    guard("Input.__next__", |py| {
+        // SAFETY: CPython passes an instance of this type.
+        let this = unsafe { borrowed(this) };
+        let lease = open(py, &this, "iteration")?;
+        let line = read_line(py, lease, usize::MAX, "iteration")?;
+        if line.is_empty() { Ok(None) } else { py.bytes(&line).map(Some) }
+    })
+}
+
+unsafe extern "C" fn close(
+    this: *mut ffi::PyObject,
+    _no_arguments: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard("Input.close", |py| {
+        // SAFETY: CPython passes an instance of this type.
+        let this = unsafe { borrowed(this) };
+        open(py, &this, "close()")?;
+        Ok(py.none())
+    })
+}

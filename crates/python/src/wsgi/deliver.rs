@@ -1,0 +1,186 @@
+//! Taking the application's result: blocks of a list at once, other iterables block by block.
+
+use wsgi_core::{
+    exchange::{Outcome, Pace, SendError},
+    head::ResponseHead,
+    level::Level,
+};
+
+use super::{
+    engine::Request,
+    file,
+    output::{self, Failure},
+    report,
+};
+use crate::object::{Class, Object, Py, PyResult, Ref};
+
+/// Up to this size the blocks of a list are copied and sent after the interpreter was let go
+/// for good: one attachment per request instead of two.
+const KEPT: usize = 64 * 1024;
+
+/// What a request leaves to be sent after its Python part.
+#[derive(Debug)]
+pub(crate) enum Produced {
+    /// Everything was sent, or nothing is to be.
+    Nothing(Outcome),
+    /// The rest of the response.
+    Kept {
+        /// The headers, unless they were sent.
+        head: Option<ResponseHead>,
+        /// The (rest of the) body.
+        body: Vec<u8>,
+    },
+}
+
+/// Sends what the application returned.
+pub(crate) fn deliver(py: Py<'_>, request: &Request<'_>, result: &Ref<'_>) -> Produced {
+    let sent = if result.is_plain_sequence() {
+        deliver_blocks(py, request, result)
+    } else {
+        deliver_iterable(py, request, result)
+    };
+    match sent {
+        Ok(produced) => produced,
+        Err(Failure::Raised(raised)) => Produced::Nothing(report::exception(py, request, raised)),
+        Err(Failure::Send(SendError::ClientGone)) => Produced::Nothing(Outcome::Completed),
+        Err(Failure::Send(error)) => {
+            let raised = output::raise_send_error(py, &error);
+            Produced::Nothing(report::exception(py, request, raised))
+        }
+    }
+}
+
+/// A list or tuple: every block is known, and nothing of the application runs in between.
+fn deliver_blocks(
+    py: Py<'_>,
+    request: &Request<'_>,
+    result: &Ref<'_>,
+) -> Result<Produced, Failure> {
+    let items = result.items()?;
+    let mut blocks = Vec::with_capacity(items.len());
+    for item in &items {
+        match block_of(py, item)? {
+            [] => {}
+            block => blocks.push(block),
+        }
+    }
+    let total: usize = blocks.iter().map(|block| block.len()).sum();
+    let head = output::commit(py, request.lease, whole_length(request, &blocks))?;
+    let accepted = request.lease.response().accept(total);
+    cut(&mut blocks, accepted.length);
+    if accepted.is_first_excess {
+        py.detached(|| output::log_excess(request.exchange));
+    }
+    if accepted.length <= KEPT {
+        return Ok(Produced::Kept { head, body: blocks.concat() });
+    }
+    let sent = py.detached(|| output::send(request.exchange, head.as_ref(), &blocks, Pace::More));
+    sent.map_err(|error| output::failed(request.lease, error))?;
+    Ok(Produced::Nothing(complete(py, request)))
+}
+
+/// The body's length, where there is one block or none. A HEAD request may be answered without
+/// the body that a GET would have.
+fn whole_length(request: &Request<'_>, blocks: &[&[u8]]) -> Option<u64> {
+    match blocks {
+        [] if request.lease.response().is_head_request() => None,
+        [] => Some(0),
+        [block] => u64::try_from(block.len()).ok(),
+        _ => None,
+    }
+}
+
+/// Cuts blocks to a total length.
+fn cut(blocks: &mut Vec<&[u8]>, mut total: usize) {
+    for block in &mut *blocks {
+        let kept = block.len().min(total);
+        *block = block.get(..kept).unwrap_or_default();
+        total -= kept;
+    }
+    blocks.retain(|block| !block.is_empty());
+}
+
+fn block_of<'a>(py: Py<'_>, item: &'a Ref<'_>) -> PyResult<&'a [u8]> {
+    item.as_bytes().ok_or_else(|| {
+        let text = format!("response iterable must yield bytes, not {}", item.type_name());
+        py.raise(Class::Type, &text)
+    })
+}
+
+fn deliver_iterable(
+    py: Py<'_>,
+    request: &Request<'_>,
+    result: &Ref<'_>,
+) -> Result<Produced, Failure> {
+    let is_file = result.is_instance(request.interpreter.state.file_wrapper.get(py));
+    if is_file && file::send(py, request, result)? {
+        return Ok(Produced::Nothing(complete(py, request)));
+    }
+    let iterator = result.iterate()?;
+    while let Some(item) = iterator.next()? {
+        let block = block_of(py, &item)?;
+        output::send_block(py, request.lease, request.exchange, block, Pace::Unknown)?;
+    }
+    match output::commit(py, request.lease, None)? {
+        Some(head) => Ok(Produced::Kept { head: Some(head), body: Vec::new() }),
+        None => Ok(Produced::Nothing(complete(py, request))),
+    }
+}
+
+/// Completed, or truncated when the body is shorter than announced.
+fn complete(py: Py<'_>, request: &Request<'_>) -> Outcome {
+    let shortfall = request.lease.response().shortfall();
+    if let Some(lengths) = shortfall {
+        py.detached(|| log_shortfall(request, lengths));
+        return Outcome::Truncated;
+    }
+    Outcome::Completed
+}
+
+fn log_shortfall(request: &Request<'_>, (expected, produced): (u64, u64)) {
+    let text = format!(
+        "Content length mismatch: expected {expected} bytes of response content, the application \
+         produced {produced}"
+    );
+    request.exchange.log(Level::DEBUG, &text);
+}
+
+/// Sends the kept part of a response. Called detached, after the Python part has ended.
+pub(crate) fn send_kept(
+    request: &Request<'_>,
+    head: Option<&ResponseHead>,
+    body: &[u8],
+) -> Outcome {
+    match output::send(request.exchange, head, &[body], Pace::More) {
+        Ok(()) => {}
+        Err(SendError::ClientGone) => return Outcome::Completed,
+        Err(SendError::Failed(reason)) => {
+            let text = format!("WSGI1022: cannot send the response: {reason}");
+            request.exchange.log(Level::ERROR, &text);
+            return Outcome::Truncated;
+        }
+    }
+    let shortfall = request.lease.response().shortfall();
+    match shortfall {
+        Some(lengths) => {
+            log_shortfall(request, lengths);
+            Outcome::Truncated
+        }
+        None => Outcome::Completed,
+    }
+}
+
+/// Calls the result's `close`, if it has one; what goes wrong is only logged.
+pub(crate) fn close(py: Py<'_>, request: &Request<'_>, result: &Object<'_>) {
+    if result.is_plain_sequence() {
+        return;
+    }
+    let close = match result.attribute_if_any(request.interpreter.state.close.get(py)) {
+        Ok(close) => close,
+        Err(raised) => return report::close_lookup(py, request, raised),
+    };
+    if let Some(Err(raised)) = close.map(|close| close.call(&[])) {
+        // The response stands as it is; the report's outcome is not used.
+        report::exception(py, request, raised);
+    }
+}

@@ -1,0 +1,242 @@
+//! The course of one request: interpreter, script, application, output, end.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use wsgi_core::{
+    exchange::{Exchange, Outcome},
+    head::{Key, RequestHead, flag},
+    keys,
+    level::Level,
+};
+
+use super::{
+    deliver::{self, Produced},
+    environ::{self, Extras},
+    report,
+};
+use crate::{
+    interpreter::Interpreter,
+    lease::Lease,
+    loader,
+    log::{self, Serving},
+    object::{Object, Py, PyResult, Raised},
+    runtime::Runtime,
+    script::{self, Found, Loaded},
+    types::{
+        adapter, input,
+        log_stream::{self, Target},
+    },
+};
+
+/// One request on its way.
+pub(crate) struct Request<'a> {
+    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) head: &'a RequestHead<'a>,
+    pub(crate) exchange: &'a dyn Exchange,
+    pub(crate) lease: &'a Arc<Lease>,
+    thread_id: u32,
+    daemon_start: i64,
+}
+
+impl Request<'_> {
+    /// The script as log records show it.
+    pub(crate) fn script(&self) -> String {
+        String::from_utf8_lossy(self.head.script).into_owned()
+    }
+
+    /// How a request ends that failed before or after its headers.
+    pub(crate) fn failed(&self, status: u16) -> Outcome {
+        if self.lease.response().is_committed() {
+            Outcome::Truncated
+        } else {
+            Outcome::Failed(status)
+        }
+    }
+}
+
+/// Answers a request. Called detached.
+pub(crate) fn serve(
+    runtime: &Runtime,
+    head: &RequestHead<'_>,
+    exchange: &dyn Exchange,
+    lease: &Arc<Lease>,
+    thread_id: u32,
+    daemon_start: i64,
+) -> Outcome {
+    let _serving = Serving::begin(exchange);
+    let (interpreter, mut has_begun) = match find_interpreter(runtime, head, exchange) {
+        Ok(found) => found,
+        Err(outcome) => return outcome,
+    };
+    let mut begin = || {
+        if !std::mem::replace(&mut has_begun, true) {
+            exchange.begin();
+        }
+    };
+    let found = match current_script(runtime, interpreter, head) {
+        Some(found) => found,
+        None => return Outcome::Stale,
+    };
+    begin();
+    let Some(attached) = interpreter.attach() else {
+        return Outcome::Failed(503);
+    };
+    let request = Request { interpreter, head, exchange, lease, thread_id, daemon_start };
+    let produced = prepare(attached.py(), runtime, &request, found);
+    drop(attached);
+    finish(&request, produced)
+}
+
+/// The interpreter of the request's application group. Making one may go wrong in any way, so
+/// the request counts as begun then; the flag says so.
+fn find_interpreter(
+    runtime: &Runtime,
+    head: &RequestHead<'_>,
+    exchange: &dyn Exchange,
+) -> Result<(&'static Interpreter, bool), Outcome> {
+    let group = head.application_group;
+    if let Some(interpreter) = runtime.interpreters().find(group) {
+        return Ok((interpreter, false));
+    }
+    exchange.begin();
+    runtime.interpreters().get(group, runtime.spec()).map(|made| (made, true)).map_err(|reason| {
+        let name = String::from_utf8_lossy(group);
+        let text = format!("WSGI0087: cannot acquire interpreter '{name}': {reason}");
+        exchange.log(Level::ERROR, &text);
+        Outcome::Failed(500)
+    })
+}
+
+/// The script as far as it is loaded; `None` when this process must be replaced, because it has
+/// changed. In httpd's own children a changed script is forgotten here and loaded again.
+fn current_script(
+    runtime: &Runtime,
+    interpreter: &Interpreter,
+    head: &RequestHead<'_>,
+) -> Option<Found> {
+    let checks = head.has(flag::SCRIPT_RELOADING);
+    let mtime = (checks && head.script_mtime != 0).then_some(head.script_mtime);
+    loop {
+        let outdated = match interpreter.scripts.find(head.script, mtime) {
+            Found::Ready(loaded) if checks && loaded.has_reload_required => {
+                if !wants_reload(interpreter, head, &loaded) {
+                    return Some(Found::Ready(loaded));
+                }
+                loaded
+            }
+            Found::Changed(loaded) => loaded,
+            found => return Some(found),
+        };
+        if runtime.spec().is_daemon {
+            return None;
+        }
+        let forgotten = interpreter.scripts.forget(head.script, &outdated);
+        let attached = interpreter.attach()?;
+        script::release(attached.py(), outdated);
+        if let Some(forgotten) = forgotten {
+            script::release(attached.py(), forgotten);
+        }
+    }
+}
+
+fn wants_reload(interpreter: &Interpreter, head: &RequestHead<'_>, loaded: &Loaded) -> bool {
+    let resource = head.entries().filter_map(|(key, value)| {
+        let Key::Known(number) = key else { return None };
+        (keys::name_of(number) == Some("SCRIPT_FILENAME")).then_some(value).flatten()
+    });
+    let resource = resource.last().unwrap_or(head.script);
+    interpreter.attach().is_some_and(|attached| {
+        loader::reload_required(attached.py(), interpreter, loaded, resource)
+    })
+}
+
+/// Loads the script if need be and runs the application.
+fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -> Produced {
+    let loaded = match found {
+        Found::Ready(loaded) | Found::Changed(loaded) => loaded,
+        Found::Missing(turn) => {
+            let (path, ignores_case) = (request.head.script, runtime.spec().ignores_case);
+            let interpreter = request.interpreter;
+            match loader::load(py, interpreter, path, ignores_case, turn, loader::IN_REQUEST) {
+                Some(loaded) => loaded,
+                None => return Produced::Nothing(Outcome::Failed(500)),
+            }
+        }
+    };
+    let produced = match run(py, request, &loaded) {
+        Ok(produced) => produced,
+        Err(raised) => Produced::Nothing(report::exception(py, request, raised)),
+    };
+    script::release(py, loaded);
+    produced
+}
+
+/// Calls the application and takes what it returns.
+fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced> {
+    let name = callable_name(py, request.head.callable)?;
+    let Some(application) = loaded.module.get(py).attribute_if_any(&name)? else {
+        let (script, name) = (request.script(), name.describe());
+        let text = format!(
+            "WSGI0089: [script {script}] Target WSGI script '{script}' does not contain WSGI \
+             application '{name}'."
+        );
+        py.detached(|| request.exchange.log(Level::ERROR, &text));
+        return Ok(Produced::Nothing(Outcome::Failed(500)));
+    };
+    let state = &request.interpreter.state;
+    let result = {
+        let environ = make_environ(py, request)?;
+        let lease = Arc::clone(request.lease);
+        let start_response = adapter::new(py, state.adapter.get(py), lease)?;
+        application.call(&[&environ, &start_response])?
+    };
+    let produced = deliver::deliver(py, request, &result);
+    deliver::close(py, request, &result);
+    Ok(produced)
+}
+
+fn callable_name<'py>(py: Py<'py>, name: &[u8]) -> PyResult<Object<'py>> {
+    py.utf8(name).or_else(|raised: Raised| {
+        raised.clear(py);
+        py.latin1(name)
+    })
+}
+
+fn make_environ<'py>(py: Py<'py>, request: &Request<'_>) -> PyResult<Object<'py>> {
+    let state = &request.interpreter.state;
+    let input = input::new(py, state.input.get(py), Arc::clone(request.lease))?;
+    let target = Target::Request(Arc::clone(request.lease));
+    let log = log_stream::new(py, state.log.get(py), target)?;
+    let errors = state.text_stream.get(py).call(&[&log])?;
+    let extras = Extras {
+        input: &input,
+        errors: &errors,
+        thread_id: request.thread_id,
+        daemon_start: request.daemon_start,
+        application_start: now(),
+    };
+    environ::build(py, state, request.head, &extras)
+}
+
+/// Microseconds since the epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Ends the request for Python's objects and sends what was kept until now. Called detached.
+fn finish(request: &Request<'_>, produced: Produced) -> Outcome {
+    let partial = std::mem::take(&mut *request.lease.partial_line());
+    if !partial.is_empty() {
+        request.exchange.log(Level::ERROR, &log::record(&partial));
+    }
+    for line in log_stream::finish_thread_lines() {
+        request.exchange.log(Level::ERROR, &line);
+    }
+    request.lease.end();
+    match produced {
+        Produced::Nothing(outcome) => outcome,
+        Produced::Kept { head, body } => deliver::send_kept(request, head.as_ref(), &body),
+    }
+}
