@@ -5,7 +5,12 @@ use std::{
     os::fd::BorrowedFd,
     path::Path,
     slice,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 use wsgi_core::{
@@ -49,6 +54,7 @@ impl PythonHost {
 
     /// Answers a request.
     pub(crate) fn serve(self, exchange: &dyn Exchange, head: &[u8]) -> Outcome {
+        let _running = Running::enter();
         let exchange: *const &dyn Exchange = &raw const exchange;
         // SAFETY: a table of our ABI; exchange and head are live during the call.
         let status =
@@ -60,10 +66,44 @@ impl PythonHost {
         }
     }
 
-    /// Ends CPython; nothing is served afterwards.
-    pub(crate) fn stop(self) {
-        // SAFETY: a table of our ABI.
-        unsafe { (self.0.stop)() };
+    /// Ends CPython, best effort: not while httpd's threads still run requests (they are not
+    /// ours to wait for), and no longer than `limit`, after which the process ends as it is.
+    pub(crate) fn stop(self, limit: Duration) {
+        if Running::count() > 0 {
+            return;
+        }
+        let watchdog = thread::Builder::new().spawn(move || {
+            thread::sleep(limit);
+            // SAFETY: ends this httpd child, which is exiting anyway, without further handlers.
+            unsafe { libc::_exit(0) };
+        });
+        // Without a watchdog an application could keep the child from ending.
+        if watchdog.is_ok() {
+            // SAFETY: a table of our ABI; no request runs.
+            unsafe { (self.0.stop)() };
+        }
+    }
+}
+
+/// A request inside of the library.
+struct Running;
+
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+impl Running {
+    fn enter() -> Self {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+
+    fn count() -> usize {
+        RUNNING.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

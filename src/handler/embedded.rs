@@ -1,6 +1,10 @@
 //! Applications in httpd's own children.
 
-use std::{os::fd::BorrowedFd, sync::Mutex, sync::PoisonError};
+use std::{
+    os::fd::BorrowedFd,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use wsgi_core::{
     control,
@@ -24,6 +28,10 @@ use crate::{
     resolved::Embedded,
 };
 
+/// How long the interpreters of a child may take to end; httpd itself kills children that take
+/// some ten seconds.
+const LONGEST_STOP: Duration = Duration::from_secs(3);
+
 /// Starts Python in a child, where the configuration can need it.
 pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<'static>) {
     let Some(resolved) = main.resolved.get() else { return };
@@ -33,7 +41,7 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<
             let child = process::own_pid();
             pool.at_end(Box::new(move || {
                 if let Some(host) = PythonHost::get().filter(|_| process::own_pid() == child) {
-                    host.stop();
+                    host.stop(LONGEST_STOP);
                 }
             }));
         }

@@ -40,9 +40,10 @@ pub(crate) fn is_end_asked() -> bool {
 
 /// Makes a thread of this process return from a blocking accept.
 pub(crate) fn kick(thread: i32) {
+    let (process, signal) = (std::process::id(), kick_signal());
     // SAFETY: tgkill only takes numbers; a thread that is gone is an error without effect, and
     // the handler does nothing.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, kick_signal()) };
+    unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) };
 }
 
 /// A real-time signal that programs have no use for by convention.
