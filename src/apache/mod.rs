@@ -6,6 +6,7 @@
 //! * `mpm`, `library`: what httpd and the dynamic loader say about themselves.
 //! * `request`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
 //! * `body`, `output`: brigades in and out.
+//! * `exclusive`: what a request's threads share, one at a time.
 //! * `log`: the error log.
 //! * `process`: what the parent process does with other processes.
 //! * `regex`: httpd's regular expressions.
@@ -17,6 +18,7 @@
 
 pub(crate) mod body;
 pub(crate) mod commands;
+pub(crate) mod exclusive;
 pub(crate) mod guard;
 pub(crate) mod hook;
 pub(crate) mod library;

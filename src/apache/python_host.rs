@@ -6,7 +6,7 @@ use std::{
     path::Path,
     slice,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -104,31 +104,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         RUNNING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A value of the request's thread that the application's threads may use one at a time, while
-/// the request's own thread waits in [`PythonHost::serve`].
-pub(crate) struct Exclusive<T>(Mutex<T>);
-
-// SAFETY: httpd's structures have no thread affinity, only exclusivity (HTTP/2 moves requests
-// between threads too): the mutex gives it, and the owner is inside of `serve` meanwhile.
-unsafe impl<T> Sync for Exclusive<T> {}
-
-impl<T> Exclusive<T> {
-    /// Wraps a value.
-    pub(crate) fn new(value: T) -> Self {
-        Self(Mutex::new(value))
-    }
-
-    /// Waits for the value.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the value back.
-    pub(crate) fn into_inner(self) -> T {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::{
     os::fd::BorrowedFd,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use wsgi_core::{
@@ -13,17 +12,22 @@ use wsgi_core::{
     level::Level,
 };
 
-use super::{Failure, Job, Responder, environ, failure::subject};
+use super::{
+    Failure, Job, Responder, environ,
+    failure::subject,
+    flusher::{self, DELAY, Flush},
+};
 use crate::{
     apache::{
         Request, Server,
         body::{Body, Read},
+        exclusive::{Exclusive, Shared},
         hook::Status,
         log,
         module::MainState,
         pool::Pool,
         process,
-        python_host::{Exclusive, PythonHost},
+        python_host::PythonHost,
     },
     resolved::Embedded,
 };
@@ -72,53 +76,94 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
         let text = format!("Python has not been started in this child: {}", subject(request));
         Failure::new(500, 210, text)
     })?;
-    let body = if job.has_body {
-        let body = Body::open(request);
-        Some(body.map_err(|status| Failure::new(status, 1007, "request body refused"))?)
-    } else {
-        None
-    };
-    let responder = Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
-        .ok_or(Failure::internal("no output brigade"))?;
     // The engine never sees this number; it only tells requests to daemons apart.
     let head = environ::encode(job, 0, 0);
-    let exchange = ApacheExchange {
-        shared: Exclusive::new(Shared { request, body, responder }),
-        failed_body: Mutex::new(None),
-    };
+    let exchange =
+        ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request))?);
     let outcome = host.serve(&exchange, &head);
-    Ok(exchange.finish(outcome))
+    let side = exchange.0.take().ok_or(Failure::internal("exchange without request"))?;
+    Ok(side.finish(outcome))
 }
 
 /// A request served in this child.
-struct ApacheExchange<'r> {
-    shared: Exclusive<Shared<'r>>,
-    /// Status for a body that could not be read, should the application answer nothing.
-    failed_body: Mutex<Option<u16>>,
-}
+struct ApacheExchange<'r>(Exclusive<'r, Side<'static>>);
 
 /// httpd's side of the request: one thread at a time.
-struct Shared<'r> {
+struct Side<'r> {
     request: Request<'r>,
     body: Option<Body<'r>>,
     responder: Responder<'r>,
+    /// Status for a body that could not be read, should the application answer nothing.
+    failed_body: Option<u16>,
+    /// When output was last flushed.
+    flushed: Option<Instant>,
+    /// Whether the flusher will look.
+    is_scheduled: bool,
 }
 
-impl ApacheExchange<'_> {
+impl<'r> Side<'r> {
+    fn open(job: &Job<'_>, request: Request<'r>) -> Result<Self, Failure> {
+        let body = job.has_body.then(|| Body::open(request)).transpose();
+        let body = body.map_err(|status| Failure::new(status, 1007, "request body refused"))?;
+        let responder =
+            Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
+                .ok_or(Failure::internal("no output brigade"))?;
+        Ok(Self { request, body, responder, failed_body: None, flushed: None, is_scheduled: false })
+    }
+
     fn finish(self, outcome: Outcome) -> Status {
-        let failed_body = self.failed_body.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Shared { responder, .. } = self.shared.into_inner();
         match outcome {
-            Outcome::Completed => responder.complete(),
-            Outcome::Truncated => responder.truncate(),
-            Outcome::Failed(status) if responder.has_begun() => {
-                let _ = status; // the head has left: all that is left is to say it is not complete
-                responder.truncate()
-            }
-            Outcome::Failed(status) => Status::Http(failed_body.unwrap_or(status)),
+            Outcome::Completed => self.responder.complete(),
+            Outcome::Truncated => self.responder.truncate(),
+            // The head has left: all that can be said is that the response is not complete.
+            Outcome::Failed(_) if self.responder.has_begun() => self.responder.truncate(),
+            Outcome::Failed(status) => Status::Http(self.failed_body.unwrap_or(status)),
             // Embedded engines run a changed script again instead.
             Outcome::Stale => Status::Http(500),
         }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, BodyError> {
+        if self.responder.is_unflushed() {
+            // The client may wait for it before it sends more; its failure shows at the next write.
+            self.responder.flush().ok();
+        }
+        let Some(body) = self.body.as_mut() else { return Ok(0) };
+        match body.read(buffer, true) {
+            Ok(Read::Data(length)) => Ok(length),
+            Ok(Read::End | Read::NotYet) => Ok(0),
+            Err(error) => {
+                self.request.close_connection_after();
+                self.failed_body = Some(error.http_status());
+                Err(BodyError { reason: error.reason() })
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), SendError> {
+        self.flushed = Some(Instant::now());
+        self.responder.flush()
+    }
+}
+
+/// What the flusher gets.
+struct Pending(Shared<Side<'static>>);
+
+impl Flush for Pending {
+    fn flush(&self) {
+        let mut side = self.0.lock();
+        let Some(side) = side.as_mut() else { return };
+        side.is_scheduled = false;
+        if side.responder.is_unflushed() {
+            // A client that has gone shows at the application's next write.
+            side.flush().ok();
+        }
+    }
+}
+
+impl ApacheExchange<'_> {
+    fn with<T>(&self, action: impl FnOnce(&mut Side<'static>) -> T) -> Result<T, SendError> {
+        self.0.lock().as_mut().map(action).ok_or(SendError::ClientGone)
     }
 }
 
@@ -126,40 +171,32 @@ impl Exchange for ApacheExchange<'_> {
     fn begin(&self) {}
 
     fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
-        let mut shared = self.shared.lock();
-        let shared = &mut *shared;
-        let Some(body) = shared.body.as_mut() else { return Ok(0) };
-        match body.read(buffer, true) {
-            Ok(Read::Data(length)) => Ok(length),
-            Ok(Read::End | Read::NotYet) => Ok(0),
-            Err(error) => {
-                shared.request.close_connection_after();
-                let status = error.http_status();
-                *self.failed_body.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
-                Err(BodyError { reason: error.reason() })
-            }
-        }
+        self.with(|side| side.read(buffer))
+            .map_err(|error| BodyError { reason: error.to_string() })?
     }
 
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
-        self.shared.lock().responder.head(head);
-        Ok(())
+        self.with(|side| side.responder.head(head))
     }
 
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
-        let mut shared = self.shared.lock();
-        shared.responder.write(block, pace)?;
-        match pace {
-            Pace::More => Ok(()),
-            Pace::Unknown => shared.responder.flush(),
-        }
+        self.with(|side| {
+            side.responder.write(block, pace)?;
+            let is_burst = side.flushed.is_some_and(|last| last.elapsed() < DELAY);
+            if pace == Pace::More || side.is_scheduled {
+                return Ok(());
+            }
+            side.is_scheduled = is_burst && flusher::schedule(Box::new(Pending(self.0.share())));
+            if side.is_scheduled { Ok(()) } else { side.flush() }
+        })?
     }
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
-        self.shared.lock().responder.write_file(file, offset, length)
+        self.with(|side| side.responder.write_file(file, offset, length))?
     }
 
     fn log(&self, level: Level, record: &str) {
-        log::request(self.shared.lock().request, level, None, record);
+        // Once the request is over the engine logs to the process's log.
+        self.with(|side| log::request(side.request, level, None, record)).ok();
     }
 }

@@ -10,6 +10,7 @@ mod daemon;
 mod embedded;
 mod environ;
 mod failure;
+mod flusher;
 mod respond;
 
 pub(crate) use embedded::child_start;

@@ -1,0 +1,74 @@
+//! Sends what an embedded application has produced when it pauses.
+//!
+//! Blocks that follow each other quickly leave together; a block that is followed by a pause
+//! must not wait for the next one. Nobody knows in the application's thread which it will be, so
+//! a thread of its own looks a moment later. It runs once a child has streamed something.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a block may wait for the next one, as `response-flush-delay` is for daemons.
+pub(super) const DELAY: Duration = Duration::from_millis(5);
+
+/// Something that may need a flush.
+pub(super) trait Flush: Send {
+    /// Flushes it, if it still needs to be.
+    fn flush(&self);
+}
+
+/// What is due when; due times only grow, because the delay is always the same.
+struct Queue {
+    due: Mutex<VecDeque<(Instant, Box<dyn Flush>)>>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn due(&self) -> MutexGuard<'_, VecDeque<(Instant, Box<dyn Flush>)>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next one that is due.
+    fn next(&self) -> Box<dyn Flush> {
+        let mut due = self.due();
+        loop {
+            let now = Instant::now();
+            let wait = match due.front() {
+                Some((at, _)) if *at <= now => match due.pop_front() {
+                    Some((_, item)) => return item,
+                    None => continue,
+                },
+                Some((at, _)) => *at - now,
+                None => Duration::MAX,
+            };
+            due = match self.changed.wait_timeout(due, wait) {
+                Ok((due, _)) => due,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+}
+
+/// Has `item` flushed after [`DELAY`]; `false` when that cannot be promised.
+pub(super) fn schedule(item: Box<dyn Flush>) -> bool {
+    static QUEUE: OnceLock<Option<&'static Queue>> = OnceLock::new();
+    let Some(queue) = QUEUE.get_or_init(start) else { return false };
+    queue.due().push_back((Instant::now() + DELAY, item));
+    queue.changed.notify_one();
+    true
+}
+
+/// Starts the thread of this child.
+fn start() -> Option<&'static Queue> {
+    let queue: &'static Queue =
+        Box::leak(Box::new(Queue { due: Mutex::default(), changed: Condvar::new() }));
+    let run = move || {
+        loop {
+            queue.next().flush();
+        }
+    };
+    thread::Builder::new().name("wsgi-flusher".into()).spawn(run).ok().map(|_| queue)
+}
