@@ -1,0 +1,283 @@
+//! From a group's definition to a running process: fork, the change of identity, exec.
+//!
+//! Everything the child needs is made before the fork, so that between fork and exec it makes
+//! system calls only.
+
+use std::{
+    ffi::CString,
+    io,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    ptr,
+};
+
+use rustix::pipe::PipeFlags;
+use wsgi_core::control::{GroupSpec, Identity, descriptor};
+
+use crate::environment;
+
+/// A child that was started. It has not necessarily become a daemon yet.
+#[derive(Debug)]
+pub(crate) struct Launched {
+    /// Its process id.
+    pub(crate) pid: u32,
+    /// Our end of its control socket.
+    pub(crate) control: OwnedFd,
+    /// Tells a [`SetupFailure`], or ends when the daemon's program runs.
+    pub(crate) setup: OwnedFd,
+}
+
+/// What the child was doing when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Step {
+    Descriptors = 1,
+    Group = 2,
+    Groups = 3,
+    User = 4,
+    Directory = 5,
+    ParentDeath = 6,
+    Program = 7,
+}
+
+/// Why a child could not become a daemon.
+#[derive(Debug)]
+pub(crate) struct SetupFailure {
+    step: Option<Step>,
+    error: io::Error,
+}
+
+impl SetupFailure {
+    /// Bytes of a report.
+    const LENGTH: usize = 5;
+
+    /// Reads the report of a child; `None` when there is none (yet).
+    pub(crate) fn read(setup: &OwnedFd) -> Option<Self> {
+        let mut report = [0u8; Self::LENGTH];
+        let length = rustix::io::read(setup, &mut report).ok()?;
+        let [step, errno @ ..] = report;
+        const STEPS: [Step; 7] = [
+            Step::Descriptors,
+            Step::Group,
+            Step::Groups,
+            Step::User,
+            Step::Directory,
+            Step::ParentDeath,
+            Step::Program,
+        ];
+        (length == Self::LENGTH).then(|| Self {
+            step: STEPS.into_iter().find(|known| *known as u8 == step),
+            error: io::Error::from_raw_os_error(i32::from_ne_bytes(errno)),
+        })
+    }
+
+    /// The tag of the log line and its text.
+    pub(crate) fn describe(&self, spec: &GroupSpec) -> (&'static str, String) {
+        let error = &self.error;
+        let (uid, gid) = spec.identity.as_ref().map_or((0, 0), |who| (who.uid, who.gid));
+        match self.step {
+            Some(Step::Group) => ("WSGI0004", format!("cannot set group id {gid}: {error}")),
+            Some(Step::Groups) => ("WSGI0005", format!("cannot set supplementary groups: {error}")),
+            Some(Step::User) => ("WSGI0007", format!("cannot change to user id {uid}: {error}")),
+            Some(Step::Directory) => {
+                let directory = spec.working_directory.as_deref().unwrap_or_default();
+                ("WSGI0009", format!("cannot change to home directory '{directory}': {error}"))
+            }
+            Some(Step::Program) => ("WSGI0025", format!("cannot run '{}': {error}", spec.program)),
+            Some(Step::Descriptors | Step::ParentDeath) | None => {
+                ("WSGI0025", format!("cannot set up the process: {error}"))
+            }
+        }
+    }
+}
+
+/// What is passed to the daemon besides its control socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed<'a> {
+    /// The group's listener.
+    pub(crate) listener: BorrowedFd<'a>,
+    /// The group's slots.
+    pub(crate) slots: BorrowedFd<'a>,
+    /// The group's error log.
+    pub(crate) error_log: BorrowedFd<'a>,
+}
+
+/// Starts a process of a group. Only the main thread may: the kernel sends the signal of the
+/// parent's death when the thread that forked has ended.
+pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched> {
+    let (control, daemon_end) = wsgi_ipc::socket::pair()?;
+    let (setup, report) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    let null = rustix::fs::open(
+        "/dev/null",
+        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?;
+    let title = spec.display_name.as_ref().unwrap_or(&spec.program);
+    let arguments = [text(title)?];
+    let variables = environment::build(spec);
+    let child = Child {
+        program: text(&spec.program)?,
+        arguments: pointers(&arguments),
+        variables: pointers(&variables),
+        identity: spec.identity.clone(),
+        umask: spec.umask,
+        directory: spec.working_directory.as_deref().map(text).transpose()?,
+        supervisor: rustix::process::getpid().as_raw_nonzero().get(),
+        descriptors: [
+            (null.as_raw_fd(), 0),
+            (passed.error_log.as_raw_fd(), 1),
+            (passed.error_log.as_raw_fd(), 2),
+            (passed.listener.as_raw_fd(), descriptor::LISTENER),
+            (daemon_end.as_raw_fd(), descriptor::CONTROL),
+            (passed.slots.as_raw_fd(), descriptor::SLOTS),
+        ],
+        report: report.as_raw_fd(),
+    };
+    // SAFETY: the supervisor has one thread, so the child's copy of the process is whole.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => child.become_daemon(),
+        pid => Ok(Launched { pid: pid.cast_unsigned(), control, setup }),
+    }
+}
+
+fn text(value: &str) -> io::Result<CString> {
+    Ok(CString::new(value)?)
+}
+
+/// A null-terminated array for exec; valid as long as `strings`.
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Numbers from here on are free for the child while it puts descriptors in their places.
+const SPARE: RawFd = 64;
+
+struct Child {
+    program: CString,
+    arguments: Vec<*const libc::c_char>,
+    variables: Vec<*const libc::c_char>,
+    identity: Option<Identity>,
+    umask: Option<u32>,
+    directory: Option<CString>,
+    supervisor: i32,
+    descriptors: [(RawFd, RawFd); 6],
+    report: RawFd,
+}
+
+impl Child {
+    /// Runs in the child; does not return.
+    fn become_daemon(self) -> ! {
+        let mut report = self.report;
+        let Err((step, error)) = self.try_become(&mut report);
+        let [a, b, c, d] = error.raw_os_error().unwrap_or(0).to_ne_bytes();
+        // SAFETY: our own end of the pipe, open until exec.
+        let report = unsafe { BorrowedFd::borrow_raw(report) };
+        // The exit status tells as much as can be told without the report.
+        rustix::io::write(report, &[step as u8, a, b, c, d]).ok();
+        // SAFETY: ends the child without running the supervisor's exit handlers.
+        unsafe { libc::_exit(1) };
+    }
+
+    fn try_become(
+        &self,
+        report: &mut RawFd,
+    ) -> Result<std::convert::Infallible, (Step, io::Error)> {
+        // SAFETY: takes no arguments; failing means that the child leads a session already.
+        unsafe { libc::setsid() };
+        *report = spare(self.report).map_err(|error| (Step::Descriptors, error))?;
+        self.place_descriptors().map_err(|error| (Step::Descriptors, error))?;
+        self.change_identity()?;
+        if let Some(umask) = self.umask {
+            // SAFETY: only takes a number.
+            unsafe { libc::umask(umask) };
+        }
+        if let Some(directory) = &self.directory {
+            // SAFETY: a live C string.
+            check(unsafe { libc::chdir(directory.as_ptr()) })
+                .map_err(|error| (Step::Directory, error))?;
+        }
+        self.die_with_supervisor()?;
+        reset_signals();
+        close_on_exec(descriptor::SLOTS + 1);
+        // SAFETY: live C strings and null-terminated arrays of live C strings.
+        unsafe {
+            libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.variables.as_ptr())
+        };
+        Err((Step::Program, io::Error::last_os_error()))
+    }
+
+    /// First all away from the numbers that will be used, then each into its place.
+    fn place_descriptors(&self) -> io::Result<()> {
+        let mut moved = self.descriptors;
+        for (from, _) in &mut moved {
+            *from = spare(*from)?;
+        }
+        for (from, to) in moved {
+            // SAFETY: dup2 replaces `to`, which nothing of the child's own uses: it has no other
+            // thread, and its report pipe was moved beyond SPARE.
+            check(unsafe { libc::dup2(from, to) })?;
+        }
+        Ok(())
+    }
+
+    /// Groups before the user: afterwards it would not be allowed.
+    fn change_identity(&self) -> Result<(), (Step, io::Error)> {
+        let Some(who) = &self.identity else { return Ok(()) };
+        // SAFETY: only takes a number.
+        check(unsafe { libc::setgid(who.gid) }).map_err(|error| (Step::Group, error))?;
+        // SAFETY: a live array of as many elements as said.
+        check(unsafe { libc::setgroups(who.groups.len(), who.groups.as_ptr()) })
+            .map_err(|error| (Step::Groups, error))?;
+        // SAFETY: only takes a number.
+        check(unsafe { libc::setuid(who.uid) }).map_err(|error| (Step::User, error))
+    }
+
+    /// After setuid, which clears the setting; before exec, which keeps it.
+    fn die_with_supervisor(&self) -> Result<(), (Step, io::Error)> {
+        let signal = libc::SIGTERM;
+        // SAFETY: PR_SET_PDEATHSIG takes a signal number.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) })
+            .map_err(|error| (Step::ParentDeath, error))?;
+        // SAFETY: takes no arguments.
+        if unsafe { libc::getppid() } != self.supervisor {
+            // The supervisor died before it was asked to send the signal.
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(1) };
+        }
+        Ok(())
+    }
+}
+
+/// A copy of a descriptor, beyond SPARE and close-on-exec.
+fn spare(descriptor: RawFd) -> io::Result<RawFd> {
+    // SAFETY: only makes a copy of a descriptor that the parent had open at the fork.
+    let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, SPARE) };
+    check(copy)?;
+    Ok(copy)
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// exec keeps ignored signals ignored and blocked signals blocked.
+fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL runs no code; signals that cannot be changed are an error without
+        // effect.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset fills the set it is given.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the set was filled above; the old mask is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), ptr::null_mut()) };
+}
+
+/// Everything is close-on-exec where it is opened; this covers what a library opened otherwise.
+fn close_on_exec(first: RawFd) {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: only sets a flag on descriptors of this process. A kernel without it (before 5.11)
+    // leaves what the rule above achieves.
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+}

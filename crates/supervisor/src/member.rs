@@ -1,0 +1,258 @@
+//! One daemon process as the supervisor knows it.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal};
+use wsgi_core::control::{FromDaemon, ToDaemon, decode, encode};
+use wsgi_ipc::{
+    process::ProcessHandle,
+    scoreboard::{End, Process, ProcessState, Slots, TableWriter},
+    socket,
+};
+
+use crate::{blocks::Block, event::Poller, launch::SetupFailure};
+
+/// Messages a process has reason to send in its life; more is an attempt to keep us busy.
+const MESSAGES: u32 = 16;
+
+/// Longest message of a daemon.
+const LONGEST_MESSAGE: usize = 64 << 10;
+
+/// What a process has beyond its shutdown timeout to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How often a process that still finishes requests is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The memory through which a process is seen by httpd.
+#[derive(Debug, Clone)]
+pub(crate) struct Boards {
+    /// The process table, which we write.
+    pub(crate) table: Rc<TableWriter>,
+    /// The request slots, which the processes write.
+    pub(crate) slots: Rc<Slots>,
+    /// Tells one slots memory from another.
+    pub(crate) memory: (u64, u64),
+}
+
+/// How a process is reached.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// Our child.
+    Child {
+        /// Its control socket.
+        control: OwnedFd,
+        /// The pipe on which it reports a failed start, until it has become a daemon.
+        setup: Option<OwnedFd>,
+    },
+    /// A child of a supervisor that has died. SIGTERM from the kernel makes it drain.
+    Orphan(ProcessHandle),
+}
+
+/// One daemon process.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Its number among all members of all groups.
+    pub(crate) id: u64,
+    /// Which replacement of the group's processes it belongs to.
+    pub(crate) generation: u64,
+    /// Its entry in the process table.
+    pub(crate) process: Process,
+    pub(crate) link: Link,
+    pub(crate) boards: Boards,
+    /// Why it cannot start, by its own or its child's account.
+    pub(crate) failure: Option<String>,
+    /// It has taken requests at some time.
+    pub(crate) was_ready: bool,
+    messages: u32,
+    look_at: Option<Instant>,
+    /// Its time is limited even while it finishes requests.
+    is_urgent: bool,
+    is_killed: bool,
+}
+
+/// What a process has said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A message.
+    Message(FromDaemon),
+    /// Nothing that means anything.
+    Nothing,
+    /// Nothing more will come.
+    Silence,
+}
+
+impl Member {
+    /// A process that has just been started or found.
+    pub(crate) fn new(
+        id: u64,
+        generation: u64,
+        process: Process,
+        link: Link,
+        boards: Boards,
+    ) -> Self {
+        boards.table.enter(&process);
+        Self {
+            id,
+            generation,
+            process,
+            link,
+            boards,
+            failure: None,
+            was_ready: false,
+            messages: 0,
+            look_at: None,
+            is_urgent: false,
+            is_killed: false,
+        }
+    }
+
+    /// Its slots.
+    pub(crate) fn block(&self) -> Block {
+        Block { first: self.process.first_slot, count: self.process.slots }
+    }
+
+    /// Whether it takes requests.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.process.state == ProcessState::Ready
+    }
+
+    /// Whether it takes no more requests.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.process.state == ProcessState::Draining
+    }
+
+    /// Whether it was killed by us.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.is_killed
+    }
+
+    /// Enters a state in the process table.
+    pub(crate) fn set_state(&mut self, state: ProcessState) {
+        self.was_ready |= state == ProcessState::Ready;
+        self.process.state = state;
+        self.boards.table.set_state(&self.process);
+    }
+
+    /// Asks the process to end. `timeout` are the seconds of its shutdown, 0 for ever; requests
+    /// in flight may take longer unless it is `is_urgent`.
+    pub(crate) fn drain(&mut self, is_urgent: bool, timeout: u32, now: Instant) {
+        if self.is_draining() && (self.is_urgent || !is_urgent) {
+            return;
+        }
+        let message = if is_urgent { ToDaemon::Stop } else { ToDaemon::Drain };
+        self.is_urgent |= is_urgent;
+        self.mark_draining(timeout, now);
+        let told = match &self.link {
+            Link::Child { control, .. } => tell(control, &message),
+            // It has its SIGTERM; a second one changes nothing.
+            Link::Orphan(_) => Ok(()),
+        };
+        if told.is_err() {
+            // Its socket is full or closed, so it does not listen: the signal is another way.
+            self.signal(Signal::TERM);
+        }
+    }
+
+    /// The process drains, by our wish or its own.
+    pub(crate) fn mark_draining(&mut self, timeout: u32, now: Instant) {
+        self.set_state(ProcessState::Draining);
+        if timeout > 0 {
+            self.look_at = Some(now + Duration::from_secs(u64::from(timeout)) + GRACE);
+        }
+    }
+
+    /// Whether the time of a draining process is over: then it is killed. One that finishes
+    /// requests and is not urgent gets more time.
+    pub(crate) fn enforce(&mut self, now: Instant) -> bool {
+        if self.look_at.is_none_or(|look_at| now < look_at) {
+            return false;
+        }
+        let is_busy = self.boards.slots.any_active(self.process.first_slot, self.process.slots);
+        if is_busy && !self.is_urgent {
+            self.look_at = Some(now + LOOK_AGAIN);
+            return false;
+        }
+        self.kill();
+        true
+    }
+
+    /// When [`Self::enforce`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Ends the process by force.
+    pub(crate) fn kill(&mut self) {
+        self.look_at = None;
+        self.is_killed = true;
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // An error means that it has ended, which is reported another way.
+        match &self.link {
+            Link::Orphan(handle) => {
+                handle.signal(signal).ok();
+            }
+            // A child keeps its id until it is reaped, which ends this member.
+            Link::Child { .. } => {
+                let pid = i32::try_from(self.process.pid).ok().and_then(Pid::from_raw);
+                pid.map(|pid| rustix::process::kill_process(pid, signal));
+            }
+        }
+    }
+
+    /// Whether [`Self::hear`] would not wait.
+    pub(crate) fn has_message(&self) -> bool {
+        let Link::Child { control, .. } = &self.link else { return false };
+        socket::poll_readable(control.as_fd(), 0).unwrap_or(false)
+    }
+
+    /// Reads one message of the process.
+    pub(crate) fn hear(&mut self, poller: &Poller) -> Heard {
+        let Link::Child { control, .. } = &self.link else { return Heard::Nothing };
+        match socket::receive_packet(control.as_fd(), LONGEST_MESSAGE) {
+            Ok(Some((bytes, _))) => {
+                self.messages += 1;
+                if self.messages > MESSAGES {
+                    poller.remove(control);
+                    return Heard::Silence;
+                }
+                decode(&bytes).map_or(Heard::Nothing, Heard::Message)
+            }
+            Ok(None) => {
+                poller.remove(control);
+                Heard::Silence
+            }
+            Err(_) => Heard::Nothing,
+        }
+    }
+
+    /// Reads the report of the child, if there is one.
+    pub(crate) fn take_setup(&mut self, poller: &Poller) -> Option<SetupFailure> {
+        let Link::Child { setup, .. } = &mut self.link else { return None };
+        let setup = setup.take()?;
+        poller.remove(&setup);
+        SetupFailure::read(&setup)
+    }
+
+    /// The process is gone.
+    pub(crate) fn bury(&mut self, end: End, poller: &Poller) {
+        self.set_state(ProcessState::Ended(end));
+        match &self.link {
+            Link::Child { control, .. } => poller.remove(control),
+            Link::Orphan(handle) => poller.remove(handle.descriptor()),
+        }
+    }
+}
+
+/// Sends a message to a daemon, without waiting for one that does not read.
+pub(crate) fn tell(control: &OwnedFd, message: &ToDaemon) -> io::Result<()> {
+    socket::try_send_packet(control.as_fd(), &encode(message)?, &[])
+}

@@ -1,0 +1,188 @@
+//! The supervisor: hears httpd, the signals and the daemons, and lets the groups act.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    time::Instant,
+};
+
+use wsgi_core::{
+    control::{ToSupervisor, decode},
+    level::Level,
+};
+use wsgi_ipc::{logline::ErrorLog, process, socket};
+
+use crate::{
+    event::{Poller, Token},
+    group::{Context, Group, Handover},
+};
+
+/// Longest message of httpd's parent.
+const LONGEST_MESSAGE: usize = 256 << 10;
+
+/// The supervisor of one httpd.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    control: OwnedFd,
+    poller: Poller,
+    log: ErrorLog,
+    groups: Vec<Group>,
+    /// Groups of the configuration that is being handed over.
+    incoming: Vec<Handover>,
+    last_id: u64,
+    is_stopping: bool,
+}
+
+impl Supervisor {
+    /// A supervisor without groups.
+    pub(crate) fn new(control: OwnedFd, log: ErrorLog) -> io::Result<Self> {
+        let poller = Poller::create()?;
+        poller.add(&control, Token::Httpd)?;
+        Ok(Self {
+            control,
+            poller,
+            log,
+            groups: Vec::new(),
+            incoming: Vec::new(),
+            last_id: 0,
+            is_stopping: false,
+        })
+    }
+
+    /// Works until httpd stops or is gone, and all processes have ended.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        loop {
+            self.each_group(Group::tend);
+            self.groups.retain(|group| !group.is_over());
+            if self.is_stopping && self.groups.is_empty() {
+                return Ok(());
+            }
+            let now = Instant::now();
+            let deadline = self.groups.iter().filter_map(|group| group.deadline(now)).min();
+            let limit = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            for token in self.poller.wait(limit)? {
+                self.handle(token);
+            }
+        }
+    }
+
+    fn each_group(&mut self, mut act: impl FnMut(&mut Group, &mut Context<'_>)) {
+        let now = Instant::now();
+        for group in &mut self.groups {
+            act(group, &mut Context { poller: &self.poller, last_id: &mut self.last_id, now });
+        }
+    }
+
+    /// Lets the groups act until one says that it was meant.
+    fn find_group(&mut self, mut act: impl FnMut(&mut Group, &mut Context<'_>) -> bool) {
+        let now = Instant::now();
+        // A member that ended in this round is of no group any more: then nobody is meant.
+        self.groups.iter_mut().any(|group| {
+            act(group, &mut Context { poller: &self.poller, last_id: &mut self.last_id, now })
+        });
+    }
+
+    fn handle(&mut self, token: Token) {
+        match token {
+            Token::Httpd => self.hear_httpd(),
+            Token::Signal => self.hear_signals(),
+            Token::Member(id) => self.find_group(|group, context| group.hear(id, context)),
+            Token::Setup(id) => self.find_group(|group, context| group.hear_setup(id, context)),
+            Token::Orphan(id) => {
+                self.find_group(|group, context| group.note_orphan_end(id, context));
+            }
+        }
+    }
+
+    fn hear_signals(&mut self) {
+        while let Some(signal) = self.poller.next_signal() {
+            if signal == libc::SIGCHLD {
+                // Signals are merged: all children that have ended, ours and those that daemons
+                // have left behind (we are their subreaper).
+                while let Some((pid, end)) = process::reap_any() {
+                    self.find_group(|group, context| group.note_end(pid, end, context));
+                }
+            } else {
+                // Somebody wants the end, or the kernel says that httpd's parent is dead.
+                self.stop();
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if !self.is_stopping {
+            self.is_stopping = true;
+            self.incoming.clear();
+            self.each_group(|group, context| group.end(true, context.now));
+        }
+    }
+
+    fn hear_httpd(&mut self) {
+        match socket::receive_packet(self.control.as_fd(), LONGEST_MESSAGE) {
+            Ok(Some((bytes, descriptors))) => match decode(&bytes) {
+                Ok(message) => self.obey(message, descriptors),
+                Err(error) => self.complain(&format!("malformed message: {error}")),
+            },
+            Ok(None) => {
+                self.poller.remove(&self.control);
+                self.stop();
+            }
+            Err(error) => self.complain(&error.to_string()),
+        }
+    }
+
+    fn complain(&self, reason: &str) {
+        self.log.log(
+            Level::ERROR,
+            &format!("WSGI1212: Unable to take over the configuration from httpd: {reason}."),
+        );
+    }
+
+    fn obey(&mut self, message: ToSupervisor, descriptors: Vec<OwnedFd>) {
+        match message {
+            _ if self.is_stopping => {}
+            ToSupervisor::Group(spec) => match <[OwnedFd; 4]>::try_from(descriptors) {
+                Ok([listener, slots, table, error_log]) => {
+                    let spec = *spec;
+                    self.incoming.push(Handover { spec, listener, slots, table, error_log });
+                }
+                Err(found) => {
+                    let name = &spec.engine.process_group;
+                    let count = found.len();
+                    self.complain(&format!("group '{name}' came with {count} descriptors"));
+                }
+            },
+            ToSupervisor::Commit => self.commit(),
+            ToSupervisor::Stop => self.stop(),
+        }
+    }
+
+    /// The configuration is complete: groups are new, known or gone.
+    fn commit(&mut self) {
+        let now = Instant::now();
+        let incoming = std::mem::take(&mut self.incoming);
+        for group in &mut self.groups {
+            let is_kept = |handover: &Handover| handover.spec.engine.process_group == group.name();
+            if !incoming.iter().any(is_kept) {
+                group.end(false, now);
+            }
+        }
+        for handover in incoming {
+            let name = handover.spec.engine.process_group.clone();
+            if let Err(error) = self.take_over(handover, now) {
+                self.complain(&format!("group '{name}': {error}"));
+            }
+        }
+    }
+
+    fn take_over(&mut self, handover: Handover, now: Instant) -> io::Result<()> {
+        let name = &handover.spec.engine.process_group;
+        if let Some(group) = self.groups.iter_mut().find(|group| group.name() == name) {
+            return group.reconfigure(handover);
+        }
+        let mut context = Context { poller: &self.poller, last_id: &mut self.last_id, now };
+        let group = Group::new(handover, &mut context)?;
+        self.groups.push(group);
+        Ok(())
+    }
+}
