@@ -1,1 +1,124 @@
-//! Placeholder head; see below.
+//! CPython for httpd's children: the library that the httpd module loads in embedded placement.
+//!
+//! It exports one symbol, `wsgi_embedded_entry`, and speaks the table of
+//! [`wsgi_core::embedded`]; `exchange.rs` turns the host's half of it into an
+//! [`wsgi_core::exchange::Exchange`]. All the rest is `wsgi-python`.
+
+mod exchange;
+mod guard;
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wsgi_core::{
+    control::{self, EngineSpec},
+    embedded::{ABI, EmbeddedTable, HostTable, Reason, served},
+    exchange::Outcome,
+    level::Level,
+};
+use wsgi_python::{ProcessLog, Runtime};
+
+use exchange::{HostExchange, log_to_host, slice, tell};
+use guard::guard;
+
+/// What [`start`] leaves for the requests.
+struct Started {
+    host: HostTable,
+    runtime: &'static Runtime,
+}
+
+static STARTED: OnceLock<Started> = OnceLock::new();
+
+static TABLE: EmbeddedTable = EmbeddedTable { start, serve, stop };
+
+/// The library's table for a host of the same build; null for any other.
+#[unsafe(no_mangle)]
+pub extern "C" fn wsgi_embedded_entry(abi: u32) -> *const EmbeddedTable {
+    guard(
+        "entry",
+        std::ptr::null(),
+        || if abi == ABI { &raw const TABLE } else { std::ptr::null() },
+    )
+}
+
+unsafe extern "C" fn start(
+    host: *const HostTable,
+    spec: *const u8,
+    length: usize,
+    reason: *mut Reason,
+) -> i32 {
+    guard("start", -1, || {
+        // SAFETY: the host passes its table, which is copied, or null.
+        let Some(host) = (unsafe { host.as_ref() }) else { return -1 };
+        // SAFETY: the host passes the bytes of the configuration.
+        let spec = unsafe { slice(spec, length) };
+        match start_runtime(*host, spec) {
+            Ok(()) => 0,
+            Err(text) => {
+                // SAFETY: the host passes a place for the reason, or null.
+                unsafe { tell(reason, &text) };
+                -1
+            }
+        }
+    })
+}
+
+fn start_runtime(host: HostTable, spec: &[u8]) -> Result<(), String> {
+    let spec: EngineSpec =
+        control::decode(spec).map_err(|error| format!("bad engine configuration: {error}"))?;
+    let log = Box::new(HostLog(host));
+    let runtime = Runtime::start(spec, log).map_err(|error| error.to_string())?;
+    // Called once: Runtime::start refuses a second time.
+    STARTED.set(Started { host, runtime }).ok();
+    runtime.run_import_scripts(&|| false);
+    Ok(())
+}
+
+unsafe extern "C" fn serve(exchange: *mut c_void, head: *const u8, length: usize) -> i32 {
+    guard("serve", 500, || {
+        let Some(started) = STARTED.get() else { return 500 };
+        // SAFETY: the host passes the bytes of the head, valid during this call.
+        let head = unsafe { slice(head, length) };
+        // SAFETY: the host keeps its exchange valid during this call.
+        let exchange = unsafe { HostExchange::new(started.host, exchange) };
+        match started.runtime.serve(head, &exchange, thread_number(), 0) {
+            Outcome::Completed => served::COMPLETED,
+            Outcome::Truncated => served::TRUNCATED,
+            Outcome::Failed(status) => status.into(),
+            // Only daemon processes are replaced.
+            Outcome::Stale => 500,
+        }
+    })
+}
+
+unsafe extern "C" fn stop() {
+    guard("stop", (), || {
+        if let Some(started) = STARTED.get() {
+            started.runtime.stop();
+        }
+    })
+}
+
+/// Number of this thread among the child's request threads, from 1.
+fn thread_number() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    thread_local! {
+        static OWN: Cell<u32> = const { Cell::new(0) };
+    }
+    if OWN.get() == 0 {
+        OWN.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    OWN.get()
+}
+
+/// The server's error log.
+struct HostLog(HostTable);
+
+impl ProcessLog for HostLog {
+    fn log(&self, level: Level, record: &str) {
+        // SAFETY: a null exchange means the server.
+        unsafe { log_to_host(&self.0, std::ptr::null_mut(), level, record) }
+    }
+}

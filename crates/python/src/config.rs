@@ -166,8 +166,10 @@ fn executable(home: Option<&Path>) -> Option<PathBuf> {
 
 /// `python3.11`.
 fn concat_version() -> String {
-    // SAFETY: a static C string of libpython, callable before initialisation.
-    let version = unsafe { std::ffi::CStr::from_ptr(ffi::Py_GetVersion()) };
+    // SAFETY: callable before initialisation.
+    let version = unsafe { ffi::Py_GetVersion() };
+    // SAFETY: a static C string of libpython.
+    let version = unsafe { std::ffi::CStr::from_ptr(version) };
     let version = version.to_string_lossy();
     let mut numbers = version.split('.');
     let (major, minor) = (numbers.next().unwrap_or("3"), numbers.next().unwrap_or_default());

@@ -121,7 +121,9 @@ impl<'a> Ref<'a> {
     /// A shallow copy of a dict.
     pub(crate) fn copy_dict(&self) -> PyResult<Object<'a>> {
         // SAFETY: attached, a live object; raises SystemError for what is not a dict.
-        unsafe { Object::from_new(self.py(), ffi::PyDict_Copy(self.as_ptr())) }
+        let pointer = unsafe { ffi::PyDict_Copy(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self.py(), pointer) }
     }
 
     /// Sets an item of a dict by name.
@@ -146,7 +148,9 @@ impl<'a> Ref<'a> {
     /// `iter(self)`.
     pub(crate) fn iterate(&self) -> PyResult<Object<'a>> {
         // SAFETY: attached, a live object.
-        unsafe { Object::from_new(self.py(), ffi::PyObject_GetIter(self.as_ptr())) }
+        let pointer = unsafe { ffi::PyObject_GetIter(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self.py(), pointer) }
     }
 
     /// The next item of an iterator.

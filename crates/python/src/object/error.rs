@@ -37,18 +37,17 @@ pub(crate) enum Class {
 impl Class {
     /// The class object; static types of CPython, the same in every interpreter.
     pub(crate) fn as_ptr(self) -> *mut ffi::PyObject {
+        let class = match self {
+            Self::Attribute => &raw const ffi::PyExc_AttributeError,
+            Self::Os => &raw const ffi::PyExc_OSError,
+            Self::Runtime => &raw const ffi::PyExc_RuntimeError,
+            Self::SystemExit => &raw const ffi::PyExc_SystemExit,
+            Self::Type => &raw const ffi::PyExc_TypeError,
+            Self::Value => &raw const ffi::PyExc_ValueError,
+            Self::Base => &raw const ffi::PyExc_BaseException,
+        };
         // SAFETY: libpython's static variables, set before any thread can be attached.
-        unsafe {
-            match self {
-                Self::Attribute => ffi::PyExc_AttributeError,
-                Self::Os => ffi::PyExc_OSError,
-                Self::Runtime => ffi::PyExc_RuntimeError,
-                Self::SystemExit => ffi::PyExc_SystemExit,
-                Self::Type => ffi::PyExc_TypeError,
-                Self::Value => ffi::PyExc_ValueError,
-                Self::Base => ffi::PyExc_BaseException,
-            }
-        }
+        unsafe { *class }
     }
 }
 

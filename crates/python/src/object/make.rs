@@ -1,6 +1,6 @@
 //! Making Python objects.
 
-use std::{ffi::CString, marker::PhantomData, ptr::NonNull};
+use std::ffi::CString;
 
 use pyo3_ffi as ffi;
 
@@ -9,15 +9,18 @@ use super::{Object, Py, PyResult, Ref};
 impl<'py> Py<'py> {
     /// `None`.
     pub(crate) fn none(self) -> Object<'py> {
-        // SAFETY: libpython's static object, never null.
-        let none = unsafe { NonNull::new_unchecked(ffi::Py_None()) };
-        Ref(none, PhantomData).to_object()
+        // SAFETY: libpython's static object.
+        let pointer = unsafe { ffi::Py_None() };
+        // SAFETY: alive for ever, never null.
+        unsafe { Ref::from_live(pointer) }.to_object()
     }
 
     /// `True` or `False`.
     pub(crate) fn boolean(self, value: bool) -> PyResult<Object<'py>> {
         // SAFETY: attached; returns a new reference.
-        unsafe { Object::from_new(self, ffi::PyBool_FromLong(value.into())) }
+        let pointer = unsafe { ffi::PyBool_FromLong(value.into()) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self, pointer) }
     }
 
     /// A `str`.
@@ -75,13 +78,17 @@ impl<'py> Py<'py> {
     /// An `int`.
     pub(crate) fn int(self, value: i64) -> PyResult<Object<'py>> {
         // SAFETY: attached; a new reference or null.
-        unsafe { Object::from_new(self, ffi::PyLong_FromLongLong(value)) }
+        let pointer = unsafe { ffi::PyLong_FromLongLong(value) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self, pointer) }
     }
 
     /// A `float`.
     pub(crate) fn float(self, value: f64) -> PyResult<Object<'py>> {
         // SAFETY: attached; a new reference or null.
-        unsafe { Object::from_new(self, ffi::PyFloat_FromDouble(value)) }
+        let pointer = unsafe { ffi::PyFloat_FromDouble(value) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self, pointer) }
     }
 
     /// A `tuple` of the items.
@@ -108,13 +115,17 @@ impl<'py> Py<'py> {
     /// An empty `dict`.
     pub(crate) fn dict(self) -> PyResult<Object<'py>> {
         // SAFETY: attached; a new reference or null.
-        unsafe { Object::from_new(self, ffi::PyDict_New()) }
+        let pointer = unsafe { ffi::PyDict_New() };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self, pointer) }
     }
 
     /// A `list` of the items.
     pub(crate) fn list(self, items: Vec<Object<'py>>) -> PyResult<Object<'py>> {
         // SAFETY: attached; a new reference or null.
-        let list = unsafe { Object::from_new(self, ffi::PyList_New(0))? };
+        let pointer = unsafe { ffi::PyList_New(0) };
+        // SAFETY: a new reference or null.
+        let list = unsafe { Object::from_new(self, pointer)? };
         for item in items {
             // SAFETY: a list and an object that are alive.
             self.check(unsafe { ffi::PyList_Append(list.as_ptr(), item.as_ptr()) })?;
@@ -134,7 +145,9 @@ impl<'py> Py<'py> {
     /// `sys.modules`.
     pub(crate) fn modules(self) -> PyResult<Object<'py>> {
         // SAFETY: attached; a borrowed reference.
-        let modules = unsafe { Ref::from_pointer(ffi::PyImport_GetModuleDict()) };
+        let pointer = unsafe { ffi::PyImport_GetModuleDict() };
+        // SAFETY: alive as long as the interpreter is.
+        let modules = unsafe { Ref::from_pointer(pointer) };
         match modules {
             Some(modules) => Ok(modules.to_object()),
             None => Err(self.raise(super::Class::Runtime, "no sys.modules")),

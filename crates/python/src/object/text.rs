@@ -71,7 +71,9 @@ impl<'a> Ref<'a> {
     /// `str(self)`, or the type's name where that raises.
     pub(crate) fn describe(&self) -> String {
         // SAFETY: attached, a live object.
-        let text = unsafe { super::Object::from_new(self.py(), ffi::PyObject_Str(self.as_ptr())) };
+        let pointer = unsafe { ffi::PyObject_Str(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        let text = unsafe { super::Object::from_new(self.py(), pointer) };
         text.and_then(|text| text.to_text()).unwrap_or_else(|raised| {
             raised.clear(self.py());
             self.type_name()

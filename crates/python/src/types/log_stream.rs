@@ -177,7 +177,9 @@ fn write_object(py: Py<'_>, target: &Target, data: &Ref<'_>) -> PyResult<i64> {
         return Ok(i64::try_from(text.len()).unwrap_or(i64::MAX));
     }
     // SAFETY: attached, a live object; raises TypeError for what has no buffer.
-    let copy = unsafe { Object::from_new(py, ffi::PyBytes_FromObject(data.as_ptr()))? };
+    let pointer = unsafe { ffi::PyBytes_FromObject(data.as_ptr()) };
+    // SAFETY: a new reference or null.
+    let copy = unsafe { Object::from_new(py, pointer)? };
     let bytes = copy.as_bytes().unwrap_or_default();
     target.write(py, "write", bytes, false)?;
     Ok(i64::try_from(bytes.len()).unwrap_or(i64::MAX))

@@ -58,7 +58,9 @@ pub(crate) unsafe fn create<'py, T>(
 ) -> PyResult<Object<'py>> {
     let class = class.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: a live type object; memory for one instance, header set, the rest zero.
-    let object = unsafe { Object::from_new(py, ffi::PyType_GenericAlloc(class, 0))? };
+    let pointer = unsafe { ffi::PyType_GenericAlloc(class, 0) };
+    // SAFETY: a new reference or null.
+    let object = unsafe { Object::from_new(py, pointer)? };
     let instance = object.as_ptr().cast::<Instance<T>>();
     // SAFETY: memory of the right size that nobody else has seen.
     let place = unsafe { &raw mut (*instance).value };
@@ -117,9 +119,9 @@ pub(crate) fn make_type<'py, T>(
     let (py, none) = (module.py(), std::ptr::null_mut());
     // SAFETY: attached, a live module, a terminated slot table; CPython copies what it keeps,
     // apart from the static name and method tables.
-    unsafe {
-        Object::from_new(py, ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, none))
-    }
+    let pointer = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, none) };
+    // SAFETY: a new reference or null.
+    unsafe { Object::from_new(py, pointer) }
 }
 
 /// A slot of a type.

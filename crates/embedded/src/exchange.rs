@@ -1,0 +1,144 @@
+//! [`Exchange`] over the host's table of C functions.
+
+use std::ffi::c_void;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wsgi_core::{
+    embedded::{HostTable, Reason, failure},
+    exchange::{BodyError, Exchange, Pace, SendError},
+    head::ResponseHead,
+    level::Level,
+};
+
+/// One request of an httpd child.
+pub(crate) struct HostExchange {
+    host: HostTable,
+    exchange: *mut c_void,
+    /// httpd's request structures are not made for several threads; an application may use its
+    /// input and `write()` from any of its own.
+    turn: Mutex<()>,
+}
+
+// SAFETY: the pointer is given to the host's functions only under `turn`.
+unsafe impl Sync for HostExchange {}
+
+impl HostExchange {
+    /// # Safety
+    /// `exchange` is valid for the functions of `host` as long as the value lives.
+    pub(crate) unsafe fn new(host: HostTable, exchange: *mut c_void) -> Self {
+        Self { host, exchange, turn: Mutex::new(()) }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A result of the host's sending functions.
+    fn sent(status: isize, reason: &Reason) -> Result<(), SendError> {
+        match status {
+            0.. => Ok(()),
+            failure::CLIENT_GONE => Err(SendError::ClientGone),
+            _ => Err(SendError::Failed(reason.get())),
+        }
+    }
+}
+
+impl Exchange for HostExchange {
+    fn begin(&self) {
+        let _turn = self.turn();
+        // SAFETY: the host's function with the host's exchange.
+        unsafe { (self.host.begin)(self.exchange) }
+    }
+
+    fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
+        let _turn = self.turn();
+        let mut reason = Reason::EMPTY;
+        let (start, length) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: the host's function and exchange; a buffer with its size.
+        let count = unsafe { (self.host.read_body)(self.exchange, start, length, &raw mut reason) };
+        usize::try_from(count).map_err(|_| BodyError {
+            reason: match count {
+                failure::CLIENT_GONE if reason.length == 0 => "Connection was terminated".into(),
+                _ => reason.get(),
+            },
+        })
+    }
+
+    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+        let _turn = self.turn();
+        let mut bytes = Vec::with_capacity(512);
+        head.encode(&mut bytes);
+        let mut reason = Reason::EMPTY;
+        let (start, length) = (bytes.as_ptr(), bytes.len());
+        // SAFETY: the host's function and exchange; bytes with their length.
+        let status =
+            unsafe { (self.host.send_head)(self.exchange, start, length, &raw mut reason) };
+        Self::sent(status, &reason)
+    }
+
+    fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
+        let _turn = self.turn();
+        let mut reason = Reason::EMPTY;
+        let more = u8::from(pace == Pace::More);
+        let (start, length) = (block.as_ptr(), block.len());
+        // SAFETY: the host's function and exchange; bytes with their length.
+        let status =
+            unsafe { (self.host.write)(self.exchange, start, length, more, &raw mut reason) };
+        Self::sent(status, &reason)
+    }
+
+    fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
+        let _turn = self.turn();
+        let mut reason = Reason::EMPTY;
+        let descriptor = file.as_raw_fd();
+        // SAFETY: the host's function and exchange; a descriptor that is open meanwhile.
+        let status = unsafe {
+            (self.host.send_file)(self.exchange, descriptor, offset, length, &raw mut reason)
+        };
+        Self::sent(status, &reason)
+    }
+
+    fn log(&self, level: Level, record: &str) {
+        let _turn = self.turn();
+        // SAFETY: the host's exchange is valid.
+        unsafe { log_to_host(&self.host, self.exchange, level, record) }
+    }
+}
+
+/// Logs a record.
+///
+/// # Safety
+/// `exchange` is null or valid for the functions of `host`.
+pub(crate) unsafe fn log_to_host(
+    host: &HostTable,
+    exchange: *mut c_void,
+    level: Level,
+    record: &str,
+) {
+    // SAFETY: by the contract above; bytes with their length.
+    unsafe { (host.log)(exchange, level.number(), record.as_ptr(), record.len()) }
+}
+
+/// Bytes that the host passed.
+///
+/// # Safety
+/// `start` is null or points to `length` bytes, valid for `'a`.
+pub(crate) unsafe fn slice<'a>(start: *const u8, length: usize) -> &'a [u8] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: by the contract above.
+    unsafe { std::slice::from_raw_parts(start, length) }
+}
+
+/// Sets the reason of a failure.
+///
+/// # Safety
+/// `reason` is null or a place for a reason.
+pub(crate) unsafe fn tell(reason: *mut Reason, text: &str) {
+    // SAFETY: by the contract above; the host initialised it.
+    if let Some(reason) = unsafe { reason.as_mut() } {
+        reason.set(text);
+    }
+}

@@ -1,0 +1,65 @@
+//! Application groups, threads, thread locals.
+
+use std::sync::Arc;
+
+use crate::support::{Call, Script};
+
+const WHERE: &str = "import sys, threading\n\
+    counter = 0\n\
+    local = threading.local()\n\
+    def application(e, s):\n\
+    \x20   global counter\n\
+    \x20   counter += 1\n\
+    \x20   local.n = getattr(local, 'n', 0) + 1\n\
+    \x20   e['wsgi.errors'].flush()\n\
+    \x20   body = e['wsgi.input'].read()\n\
+    \x20   import mod_wsgi\n\
+    \x20   assert isinstance(e['wsgi.input'], type(e['wsgi.input']))\n\
+    \x20   s('200 OK', [])\n\
+    \x20   return iter([mod_wsgi.application_group.encode(), b'|', body])\n";
+
+fn call(group: &'static str, body: &str) -> Call {
+    Call { group, body: vec![Ok(body.as_bytes().to_vec())], ..Call::default() }
+}
+
+#[test]
+fn groups_do_not_share_modules() {
+    let script = Script::new(
+        "import sys\n\
+         def application(e, s):\n\
+         \x20   sys.seen = getattr(sys, 'seen', 0) + 1\n\
+         \x20   s('200 OK', [])\n\
+         \x20   return [str(sys.seen).encode()]\n",
+    );
+    for wanted in ["1", "2"] {
+        for group in ["one", "two"] {
+            script.serve(&call(group, "")).assert_text(wanted);
+        }
+    }
+}
+
+#[test]
+fn eight_threads_use_many_groups_at_once() {
+    const GROUPS: [&str; 4] = ["", "a.example|/x", "b", "c"];
+    let script = Arc::new(Script::new(WHERE));
+    let threads: Vec<_> = (0..8)
+        .map(|number: usize| {
+            let script = Arc::clone(&script);
+            std::thread::spawn(move || {
+                for round in 0..200 {
+                    let group = GROUPS[(number + round) % GROUPS.len()];
+                    let body = format!("{number}-{round}");
+                    script.serve(&call(group, &body)).assert_text(&format!("{group}|{body}"));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_group_that_is_no_text_is_refused() {
+    let script = Script::new(WHERE);
+    let answer = script.serve(&Call { group: "nul\0name", ..Call::default() });
+    assert_eq!(answer.errors(), Vec::<&str>::new());
+}
