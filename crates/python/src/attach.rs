@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3_ffi as ffi;
 
@@ -21,6 +21,9 @@ thread_local! {
 
 /// Set when the interpreters begin to end: a thread that attaches later would hang for ever.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// The main interpreter's first state.
+static FIRST_STATE: AtomicPtr<ffi::PyThreadState> = AtomicPtr::new(std::ptr::null_mut());
 
 /// CPython's own pointer to an interpreter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,17 +75,47 @@ pub(crate) fn attach<'i>(
     Some(Attached(PhantomData))
 }
 
-/// Takes note of the state this thread is attached with, and of the attachment.
+/// Takes note of the main interpreter's first state, with which this thread is attached, and of
+/// the attachment. [`forget_thread`] leaves it alone: it lasts as long as CPython does.
 ///
 /// # Safety
-/// The thread is attached to an interpreter through a state that only it uses.
-pub(crate) unsafe fn adopt<'i>() -> (InterpreterPointer, Attached<'i>) {
+/// The thread has just initialised CPython.
+pub(crate) unsafe fn adopt_main<'i>() -> (InterpreterPointer, Attached<'i>) {
     // SAFETY: attached, by the contract of this function.
     let state = unsafe { ffi::PyThreadState_Get() };
     // SAFETY: as above.
     let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
     STATES.with_borrow_mut(|states| states.push((interpreter, state)));
+    FIRST_STATE.store(state, Ordering::Release);
     (interpreter, Attached(PhantomData))
+}
+
+/// The first thread state of a sub-interpreter. It is attached only while the interpreter is set
+/// up and kept until its end: CPython 3.11 reuses its memory for the next state once it is gone,
+/// before it is ready for that.
+#[derive(Debug)]
+pub(crate) struct FirstState(*mut ffi::PyThreadState);
+
+// SAFETY: only `end_interpreter` follows the pointer, attached to the state's interpreter.
+unsafe impl Send for FirstState {}
+// SAFETY: as for Send.
+unsafe impl Sync for FirstState {}
+
+/// Makes a sub-interpreter, to which this thread is attached instead of to the main one.
+pub(crate) fn make_interpreter<'i>(
+    main: Attached<'_>,
+) -> Option<(InterpreterPointer, FirstState, Attached<'i>)> {
+    // SAFETY: attached to the main interpreter; on success the thread is attached to the new
+    // one instead, on failure nothing has changed.
+    let state = unsafe { ffi::Py_NewInterpreter() };
+    if state.is_null() {
+        return None;
+    }
+    // The main interpreter's state is not attached any more.
+    let _detached = std::mem::ManuallyDrop::new(main);
+    // SAFETY: attached to the new interpreter.
+    let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
+    Some((interpreter, FirstState(state), Attached(PhantomData)))
 }
 
 fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
@@ -103,16 +136,20 @@ fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
 pub(crate) fn forget_thread() {
     // The newest first: the main interpreter's state goes last.
     while let Some((_, state)) = STATES.with_borrow_mut(Vec::pop) {
-        if IS_ENDING.load(Ordering::Acquire) {
-            return;
+        if !IS_ENDING.load(Ordering::Acquire) && state != FIRST_STATE.load(Ordering::Acquire) {
+            delete(state);
         }
-        // SAFETY: a live state of this detached thread.
-        unsafe { ffi::PyEval_RestoreThread(state) };
-        // SAFETY: attached with this state; runs destructors of thread locals.
-        unsafe { ffi::PyThreadState_Clear(state) };
-        // SAFETY: attached with this state, which was cleared.
-        unsafe { ffi::PyThreadState_DeleteCurrent() };
     }
+}
+
+/// Deletes a state of this detached thread.
+fn delete(state: *mut ffi::PyThreadState) {
+    // SAFETY: a live state of this detached thread.
+    unsafe { ffi::PyEval_RestoreThread(state) };
+    // SAFETY: attached with this state; runs destructors of thread locals.
+    unsafe { ffi::PyThreadState_Clear(state) };
+    // SAFETY: attached with this state, which was cleared.
+    unsafe { ffi::PyThreadState_DeleteCurrent() };
 }
 
 /// From now on [`attach`] refuses, except for the thread that ends the interpreters.
@@ -131,27 +168,32 @@ pub(crate) fn attach_to_end<'i>(interpreter: InterpreterPointer) -> Option<Attac
     Some(Attached(PhantomData))
 }
 
-/// Whether the attached thread's state is the only one of its interpreter, as
-/// `Py_EndInterpreter` demands.
-pub(crate) fn is_alone(attached: &Attached<'_>, interpreter: InterpreterPointer) -> bool {
-    let _attached = attached;
-    // SAFETY: attached to this interpreter.
-    let head = unsafe { ffi::PyInterpreterState_ThreadHead(interpreter.0) };
+/// Ends the sub-interpreter this thread is attached to, if no other thread has a state of it:
+/// `Py_EndInterpreter` would abort the process otherwise.
+pub(crate) fn end_interpreter(
+    attached: Attached<'_>,
+    interpreter: InterpreterPointer,
+    first: &FirstState,
+) -> bool {
+    // SAFETY: a live state of this interpreter, attached to no thread.
+    unsafe { ffi::PyThreadState_Clear(first.0) };
+    // SAFETY: as above, cleared; called once, at the end of the process.
+    unsafe { ffi::PyThreadState_Delete(first.0) };
     // SAFETY: attached.
     let own = unsafe { ffi::PyThreadState_Get() };
+    // SAFETY: attached to this interpreter.
+    let head = unsafe { ffi::PyInterpreterState_ThreadHead(interpreter.0) };
     // SAFETY: a live state of the list.
-    head == own && unsafe { ffi::PyThreadState_Next(head) }.is_null()
-}
-
-/// Ends the sub-interpreter this thread is attached to.
-pub(crate) fn end_interpreter(attached: Attached<'_>) {
-    // SAFETY: attached.
-    let state = unsafe { ffi::PyThreadState_Get() };
-    STATES.with_borrow_mut(|states| states.retain(|(_, other)| *other != state));
-    // SAFETY: the current state, the only one of its interpreter (the caller asked is_alone).
-    unsafe { ffi::Py_EndInterpreter(state) };
+    let next = unsafe { ffi::PyThreadState_Next(head) };
+    if head != own || !next.is_null() {
+        return false;
+    }
+    STATES.with_borrow_mut(|states| states.retain(|(_, other)| *other != own));
+    // SAFETY: the current state, the only one of its interpreter.
+    unsafe { ffi::Py_EndInterpreter(own) };
     // Nothing is attached any more: there is nothing to detach.
     let _ended = std::mem::ManuallyDrop::new(attached);
+    true
 }
 
 /// Ends CPython; the thread is attached to the main interpreter.

@@ -98,9 +98,14 @@ def publish(module, attributes, apache_attributes, may_import_apache):
 
 
 def warm_up():
-    """Imports what the first request would: codecs and what formats a traceback."""
+    """Imports what the first request would: codecs and what formats a traceback.
+
+    The module threading takes the thread that imports it first for the main one and expects it
+    to be there at the end: that must be the one that sets the interpreter up.
+    """
     import encodings.idna  # noqa: F401
     import encodings.latin_1  # noqa: F401
+    import threading  # noqa: F401
     import traceback  # noqa: F401
 
 

@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
-use pyo3_ffi as ffi;
 use wsgi_core::control::EngineSpec;
 
 use crate::{
-    attach::{self, Attached, InterpreterPointer},
+    attach::{self, Attached, FirstState, InterpreterPointer},
     lease::lock,
     object::{Py, Raised},
     script::Scripts,
@@ -20,6 +19,8 @@ use crate::{
 pub(crate) struct Interpreter {
     pointer: InterpreterPointer,
     main: InterpreterPointer,
+    /// `None` for the main interpreter.
+    first: Option<FirstState>,
     /// Its types and constants.
     pub(crate) state: State,
     /// The scripts loaded in it.
@@ -32,6 +33,12 @@ impl Interpreter {
     /// Attaches this thread; `None` when the process is ending.
     pub(crate) fn attach(&self) -> Option<Attached<'_>> {
         attach::attach(self.main, self.pointer)
+    }
+
+    /// Ends the sub-interpreter that `attached` is about; false when threads of it are left.
+    pub(crate) fn end(&self, attached: Attached<'_>) -> bool {
+        let Some(first) = &self.first else { return false };
+        attach::end_interpreter(attached, self.pointer, first)
     }
 
     /// CPython's pointer.
@@ -53,8 +60,8 @@ impl Interpreters {
     /// Sets up the main interpreter, to which this thread is attached, and detaches.
     pub(crate) fn start(spec: &EngineSpec) -> Result<Self, String> {
         // SAFETY: the caller has just initialised CPython on this thread.
-        let (pointer, attached) = unsafe { attach::adopt() };
-        let main = set_up(attached.py(), spec, "", pointer, pointer)?;
+        let (pointer, attached) = unsafe { attach::adopt_main() };
+        let main = set_up(attached.py(), spec, "", pointer, pointer, None)?;
         Ok(Self { main, others: RwLock::default(), making: Mutex::default() })
     }
 
@@ -100,16 +107,9 @@ impl Interpreters {
     fn make(&self, group: &[u8], spec: &EngineSpec) -> Result<&'static Interpreter, String> {
         let name = std::str::from_utf8(group).map_err(|_| "its name is not UTF-8".to_owned())?;
         let attached = self.main.attach().ok_or("the process is ending")?;
-        // SAFETY: attached to the main interpreter; on success the thread is attached to the new
-        // one instead and the main interpreter's state is detached.
-        if unsafe { ffi::Py_NewInterpreter() }.is_null() {
-            return Err("CPython could not create it".to_owned());
-        }
-        // That state is not attached any more: the new one's guard takes its place.
-        let _detached = std::mem::ManuallyDrop::new(attached);
-        // SAFETY: attached to the new interpreter through a state made for this thread.
-        let (pointer, attached) = unsafe { attach::adopt() };
-        set_up(attached.py(), spec, name, pointer, self.main.pointer)
+        let (pointer, first, attached) =
+            attach::make_interpreter(attached).ok_or("CPython could not create it")?;
+        set_up(attached.py(), spec, name, pointer, self.main.pointer, Some(first))
     }
 }
 
@@ -119,11 +119,12 @@ fn set_up(
     name: &str,
     pointer: InterpreterPointer,
     main: InterpreterPointer,
+    first: Option<FirstState>,
 ) -> Result<&'static Interpreter, String> {
     let state = State::make(py, spec, name).map_err(|raised| reason(py, raised))?;
     let place = place(spec, name);
     let scripts = Scripts::default();
-    Ok(Box::leak(Box::new(Interpreter { pointer, main, state, scripts, place })))
+    Ok(Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, place })))
 }
 
 fn place(spec: &EngineSpec, name: &str) -> String {

@@ -166,11 +166,7 @@ impl Drop for Ending<'_> {
 fn end_interpreter(interpreter: &Interpreter) -> bool {
     let Some(attached) = attach::attach_to_end(interpreter.pointer()) else { return false };
     run_end(attached.py(), interpreter);
-    let is_alone = attach::is_alone(&attached, interpreter.pointer());
-    if is_alone {
-        attach::end_interpreter(attached);
-    }
-    is_alone
+    interpreter.end(attached)
 }
 
 /// What CPython does first when an interpreter ends: non-daemon threads, then `atexit`.
