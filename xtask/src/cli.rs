@@ -17,6 +17,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("serve", m)) => serve::run(&project, &serve_options(m)),
         Some(("build", m)) => build::run(&project, &paths(m, "python")).map(|()| ExitCode::SUCCESS),
         Some(("test", m)) => test::run(&project, &test_options(m)),
+        Some(("lint", m)) if m.get_flag("write") => {
+            lint::write(&project).map(|()| ExitCode::SUCCESS)
+        }
         Some(("lint", _)) => lint::run(&project),
         Some(("install", m)) => {
             install::install(&project, &install_options(m)).map(|()| ExitCode::SUCCESS)
@@ -36,10 +39,7 @@ fn commands() -> Command {
         .about("Developer commands of mod_wsgi_rs")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve_command(), build_command(), test_command()])
-        .subcommand(
-            Command::new("lint").about("Check formatting, lints and the project's own rules"),
-        )
+        .subcommands([serve_command(), build_command(), test_command(), lint_command()])
         .subcommands([install_command(), uninstall_command(), bench_command(), soak_command()])
 }
 
@@ -90,6 +90,15 @@ fn test_command() -> Command {
                 .num_args(0..)
                 .help("Run only the tests whose names contain one of these"),
         )
+}
+
+fn lint_command() -> Command {
+    Command::new("lint").about("Check formatting, lints and the project's own rules").arg(
+        Arg::new("write")
+            .long("write")
+            .action(ArgAction::SetTrue)
+            .help("Write the generated pages in docs/ anew instead of checking"),
+    )
 }
 
 fn install_command() -> Command {

@@ -1,5 +1,7 @@
 //! docs/directives.md is what the directive table says.
 
+use std::fs;
+
 use anyhow::{Context, Result};
 
 use super::Findings;
@@ -11,12 +13,23 @@ const PAGE: &str = "docs/directives.md";
 
 /// Findings: a page that differs from what the table generates.
 pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
-    let mut generator = project.cargo("run");
-    generator.args(["--locked", "--quiet", "-p", "wsgi-core", "--example", "directives-doc"]);
-    let wanted = process::output(&mut generator).context("cannot generate the page")?;
-    let present = tree.file(PAGE).map(|file| file.text.trim_end()).unwrap_or_default();
-    if present == wanted {
+    let present = tree.file(PAGE).map(|file| file.text.as_str()).unwrap_or_default();
+    if present == page(project)? {
         return Ok(Findings::new());
     }
-    Ok(vec![format!("{PAGE} is out of date: {} > {PAGE}", process::text(&generator))])
+    Ok(vec![format!("{PAGE} is out of date: run cargo xtask lint --write")])
+}
+
+/// Writes the page anew.
+pub(crate) fn write(project: &Project) -> Result<()> {
+    fs::write(project.root.join(PAGE), page(project)?)?;
+    Ok(())
+}
+
+/// What the table generates.
+fn page(project: &Project) -> Result<String> {
+    let mut generator = project.cargo("run");
+    generator.args(["--locked", "--quiet", "-p", "wsgi-core", "--example", "directives-doc"]);
+    let text = process::output(&mut generator).context("cannot generate the page")?;
+    Ok(text + "\n")
 }

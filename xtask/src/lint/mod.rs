@@ -45,6 +45,12 @@ const RULES: &[Rule] = &[
     ("directives", directives::check),
 ];
 
+/// Writes the generated pages anew.
+pub(crate) fn write(project: &Project) -> Result<()> {
+    messages::write(project)?;
+    directives::write(project)
+}
+
 /// Runs all rules and shows their findings.
 pub(crate) fn run(project: &Project) -> Result<ExitCode> {
     setup::ensure(Needs::Build)?;

@@ -3,17 +3,30 @@
 
 /// Replaces comments and the insides of string and character literals by spaces.
 pub(crate) fn blank(text: &str) -> String {
+    blanked(text, true)
+}
+
+/// Replaces comments only.
+pub(crate) fn blank_comments(text: &str) -> String {
+    blanked(text, false)
+}
+
+fn blanked(text: &str, with_literals: bool) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        let (skip, keep_ends) = literal_or_comment(rest, bytes.get(..at).unwrap_or_default());
+        let (skip, is_literal) = literal_or_comment(rest, bytes.get(..at).unwrap_or_default());
         if skip == 0 {
             at += 1;
             continue;
         }
-        let inside = if keep_ends { at + 1..at + skip - 1 } else { at..at + skip };
+        let inside = match (is_literal, with_literals) {
+            (true, true) => at + 1..at + skip - 1,
+            (true, false) => at..at,
+            (false, _) => at..at + skip,
+        };
         for byte in out.get_mut(inside).into_iter().flatten() {
             if *byte != b'\n' {
                 *byte = b' ';
@@ -25,8 +38,8 @@ pub(crate) fn blank(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// How long the comment or literal is that starts here (0: none does), and whether its first
-/// and last byte stay.
+/// How long the comment or literal is that starts here (0: none does), and whether it is a
+/// literal, whose first and last byte stay.
 fn literal_or_comment(rest: &[u8], before: &[u8]) -> (usize, bool) {
     match rest {
         [b'/', b'/', ..] => (rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()), false),

@@ -1,0 +1,341 @@
+//! Every message code with its meaning and what to do about it.
+
+/// One code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message {
+    /// The number in `WSGInnnn`.
+    pub(crate) code: u16,
+    /// What has happened.
+    pub(crate) meaning: &'static str,
+    /// What the operator can do.
+    pub(crate) remedy: &'static str,
+}
+
+/// All codes in order.
+pub(crate) const MESSAGES: &[Message] = &[
+    Message {
+        code: 1,
+        meaning: "Python could not be started in this httpd child; requests for embedded applications get 500.",
+        remedy: "The text names the reason: usually WSGIPythonHome, or a library that is missing beside the module.",
+    },
+    Message {
+        code: 4,
+        meaning: "A daemon process could not take the group id of its process group.",
+        remedy: "Check `group=`; httpd must be started as root for it.",
+    },
+    Message {
+        code: 5,
+        meaning: "A daemon process could not take the supplementary groups of its process group.",
+        remedy: "Check `supplementary-groups=` and the user's groups.",
+    },
+    Message {
+        code: 7,
+        meaning: "A daemon process could not change to the user of its process group.",
+        remedy: "Check `user=`; httpd must be started as root for it.",
+    },
+    Message {
+        code: 9,
+        meaning: "A daemon process could not change to its home directory.",
+        remedy: "Check that `home=` exists and that the group's user may enter it.",
+    },
+    Message {
+        code: 22,
+        meaning: "A worker thread of a daemon process could not be started.",
+        remedy: "Too many threads or too little memory: lower `threads=`, or raise the limits of httpd's service.",
+    },
+    Message {
+        code: 24,
+        meaning: "The supervisor could not start a daemon process.",
+        remedy: "The text names the reason, often a limit on processes or memory.",
+    },
+    Message {
+        code: 25,
+        meaning: "A daemon process failed between its start and its first line of Python.",
+        remedy: "The text names the step. \"cannot run\" means that the program beside the module is missing or may not be executed by the group's user.",
+    },
+    Message {
+        code: 28,
+        meaning: "Python could not be started in a daemon process.",
+        remedy: "Check `python-home=`: it must be a venv or an installation that the group's user can read.",
+    },
+    Message {
+        code: 40,
+        meaning: "A sub-interpreter for a script to be loaded at start could not be made.",
+        remedy: "The lines that follow are Python's own; the application is loaded again by its first request.",
+    },
+    Message {
+        code: 79,
+        meaning: "The locale of `locale=` does not exist here; the process runs without it.",
+        remedy: "`locale -a` lists those that do.",
+    },
+    Message {
+        code: 80,
+        meaning: "A daemon process received something that is no request of this module.",
+        remedy: "Two versions are mixed: install again and restart httpd.",
+    },
+    Message {
+        code: 84,
+        meaning: "A request waited longer than `queue-timeout=` for a free thread and was answered with 504.",
+        remedy: "The group is too small or its application too slow: raise `processes=` or `threads=`.",
+    },
+    Message {
+        code: 87,
+        meaning: "The application group's interpreter could not be made.",
+        remedy: "The reason is in the text; C extensions that do not know sub-interpreters need `application-group=%{GLOBAL}`.",
+    },
+    Message {
+        code: 89,
+        meaning: "The script has no callable of the name that is asked for; answered with 500.",
+        remedy: "Define `application` in the script, or name the callable by WSGICallableObject.",
+    },
+    Message {
+        code: 97,
+        meaning: "Waiting for Python's threads at the end of an interpreter raised an exception.",
+        remedy: "Look at the traceback; it concerns the end of the process only.",
+    },
+    Message {
+        code: 105,
+        meaning: "The script could not be read or compiled for a request; answered with 500.",
+        remedy: "The lines that follow are the error of the file system or Python's syntax error.",
+    },
+    Message {
+        code: 106,
+        meaning: "The script could not be read or compiled when the process started.",
+        remedy: "As for WSGI0105; the next request for it tries again.",
+    },
+    Message {
+        code: 107,
+        meaning: "The script called `sys.exit` while it was loaded for a request; answered with 500.",
+        remedy: "A script is no program: guard what ends the process by `if __name__ == \"__main__\"`.",
+    },
+    Message {
+        code: 108,
+        meaning: "The script called `sys.exit` while it was loaded at the start of the process.",
+        remedy: "As for WSGI0107.",
+    },
+    Message {
+        code: 109,
+        meaning: "The script raised an exception while it was loaded for a request; answered with 500.",
+        remedy: "The traceback follows. Missing modules are usually a matter of `python-home=` or `python-path=`.",
+    },
+    Message {
+        code: 110,
+        meaning: "The script raised an exception while it was loaded at the start of the process.",
+        remedy: "As for WSGI0109; the next request for it tries again.",
+    },
+    Message {
+        code: 116,
+        meaning: "The daemon group's queue stayed full for `connect-timeout=`; answered with 503.",
+        remedy: "The group is too small or its application hangs: raise `processes=`, `threads=` or `listen-backlog=`.",
+    },
+    Message {
+        code: 117,
+        meaning: "A child of httpd could not connect to the daemon group; answered with 503.",
+        remedy: "The text names the error. After a change of the configuration httpd must be restarted.",
+    },
+    Message {
+        code: 119,
+        meaning: "The daemon process ended, or stopped answering, in the middle of a response; the client sees it as incomplete.",
+        remedy: "The text says how the process ended; the application's own traceback, if any, stands before it.",
+    },
+    Message {
+        code: 124,
+        meaning: "No process of the group took the request, however often it was offered; answered with 503.",
+        remedy: "The group restarts over and over, or the script's time of change lies in the future.",
+    },
+    Message {
+        code: 126,
+        meaning: "The client did not send its request body in time; answered with 408.",
+        remedy: "Raise `Timeout` or the limits of mod_reqtimeout if its connection is only slow.",
+    },
+    Message {
+        code: 130,
+        meaning: "An `atexit` function of the application raised an exception.",
+        remedy: "The traceback follows.",
+    },
+    Message {
+        code: 134,
+        meaning: "The script is run by a handler, but `Options ExecCGI` is off there; answered with 403.",
+        remedy: "Add `Options +ExecCGI`, or mount the script by WSGIScriptAlias.",
+    },
+    Message {
+        code: 135,
+        meaning: "There is no such script; answered with 404.",
+        remedy: "Check the path in the text, and that httpd's user may enter all folders above it.",
+    },
+    Message {
+        code: 136,
+        meaning: "What should be a script is a directory; answered with 403.",
+        remedy: "Let WSGIScriptAlias name the file.",
+    },
+    Message {
+        code: 137,
+        meaning: "There is more after the script's path in the URL, and `AcceptPathInfo Off` forbids that; answered with 404.",
+        remedy: "Set `AcceptPathInfo On` for applications that have URLs of their own.",
+    },
+    Message {
+        code: 138,
+        meaning: "The request has a Transfer-Encoding other than chunked; answered with 501.",
+        remedy: "Nothing; the client is at fault.",
+    },
+    Message {
+        code: 139,
+        meaning: "The request body is chunked, and that is not allowed here; answered with 411.",
+        remedy: "Set `WSGIChunkedRequest On` if the application reads to the end of its input.",
+    },
+    Message {
+        code: 141,
+        meaning: "The Content-Length of the request is no number; answered with 400.",
+        remedy: "Nothing; the client is at fault.",
+    },
+    Message {
+        code: 143,
+        meaning: "Embedded mode is switched off, and no process group is chosen; answered with 500.",
+        remedy: "Add WSGIProcessGroup, or `process-group=` to WSGIScriptAlias.",
+    },
+    Message {
+        code: 145,
+        meaning: "The daemon process did not begin its answer within `socket-timeout=` (else `Timeout`); answered with 504.",
+        remedy: "The application hangs or is slow; the request goes on in its process.",
+    },
+    Message {
+        code: 146,
+        meaning: "The daemon process ended before its answer; answered with 502 and not repeated.",
+        remedy: "The text says how it ended: signal 11 is a crash in a C extension, signal 9 often the kernel out of memory, an exit code the application's own.",
+    },
+    Message {
+        code: 147,
+        meaning: "What the daemon process sent is no answer; answered with 502.",
+        remedy: "Two versions are mixed: install again and restart httpd.",
+    },
+    Message {
+        code: 150,
+        meaning: "No daemon group of this name exists; answered with 500.",
+        remedy: "Add WSGIDaemonProcess, or correct the name in WSGIProcessGroup.",
+    },
+    Message {
+        code: 152,
+        meaning: "The daemon group is defined in another virtual host; answered with 500.",
+        remedy: "Define the group outside of virtual hosts, or give both hosts the same ServerName.",
+    },
+    Message {
+        code: 174,
+        meaning: "The application raised an exception; answered with 500, or the answer was broken off.",
+        remedy: "The traceback follows.",
+    },
+    Message {
+        code: 175,
+        meaning: "The application called `sys.exit`; the request ends as by an exception, the process lives on.",
+        remedy: "The traceback follows.",
+    },
+    Message {
+        code: 194,
+        meaning: "The object that the application returned fails when it is asked for its `close`.",
+        remedy: "The traceback follows; the response itself was sent.",
+    },
+    Message {
+        code: 210,
+        meaning: "Python has not been started in this child, so an embedded application cannot run; answered with 500.",
+        remedy: "WSGI0001 earlier in the log says why.",
+    },
+    Message {
+        code: 1001,
+        meaning: "A bug of mod_wsgi_rs: an internal error was caught before it reached httpd.",
+        remedy: "Please report it with the text and the lines around it.",
+    },
+    Message {
+        code: 1002,
+        meaning: "The supervisor died and is started again; requests in flight in daemon processes are finished or get 502.",
+        remedy: "Its own last lines, before this one, say why.",
+    },
+    Message {
+        code: 1003,
+        meaning: "The supervisor could not be started again.",
+        remedy: "The text names the reason. Until httpd is restarted the daemon groups are without supervision.",
+    },
+    Message {
+        code: 1004,
+        meaning: "httpd does not start: the configuration cannot work.",
+        remedy: "The text names directive and reason; `httpd -t` repeats it.",
+    },
+    Message {
+        code: 1005,
+        meaning: "A bug of mod_wsgi_rs: something that cannot happen did; answered with 500.",
+        remedy: "Please report it with the text.",
+    },
+    Message {
+        code: 1006,
+        meaning: "The request body is larger than LimitRequestBody; answered with 413.",
+        remedy: "Raise the limit if such bodies are wanted.",
+    },
+    Message {
+        code: 1007,
+        meaning: "httpd refused the request body before the application ran.",
+        remedy: "The status of the answer says why; nothing if the client is at fault.",
+    },
+    Message {
+        code: 1008,
+        meaning: "The daemon group's processes cannot start; answered with 503.",
+        remedy: "The text and WSGI1211 name the reason.",
+    },
+    Message {
+        code: 1020,
+        meaning: "A bug of mod_wsgi_rs: an internal error was caught before it reached Python, which sees a RuntimeError.",
+        remedy: "Please report it with the text and the traceback.",
+    },
+    Message {
+        code: 1021,
+        meaning: "`reload_required()` of the script raised an exception, which is taken as no.",
+        remedy: "The traceback follows.",
+    },
+    Message {
+        code: 1022,
+        meaning: "The response could not be sent on.",
+        remedy: "The text names the reason.",
+    },
+    Message {
+        code: 1201,
+        meaning: "A daemon process could not accept a connection.",
+        remedy: "The text names the error, often a limit on descriptors.",
+    },
+    Message {
+        code: 1202,
+        meaning: "A bug of mod_wsgi_rs: an internal error ended a request in a daemon process.",
+        remedy: "WSGI1204 beside it has the text; please report it.",
+    },
+    Message {
+        code: 1203,
+        meaning: "A daemon process could not wait for its supervisor's messages.",
+        remedy: "The text names the error.",
+    },
+    Message {
+        code: 1204,
+        meaning: "A bug of mod_wsgi_rs: an internal error in a daemon process.",
+        remedy: "Please report it with the text.",
+    },
+    Message {
+        code: 1210,
+        meaning: "A process that still finishes requests was killed to make room for its replacement.",
+        remedy: "The group was restarted several times within the life of one request; lower `shutdown-timeout=` or wait longer between.",
+    },
+    Message {
+        code: 1211,
+        meaning: "No process of the group can be started; its requests get 503 until an attempt succeeds.",
+        remedy: "The text names the reason of the last failure.",
+    },
+    Message {
+        code: 1212,
+        meaning: "The supervisor did not understand the configuration from httpd.",
+        remedy: "Two versions are mixed: install again and restart httpd.",
+    },
+    Message {
+        code: 1213,
+        meaning: "A bug of mod_wsgi_rs: an internal error in the supervisor.",
+        remedy: "Please report it with the text.",
+    },
+    Message {
+        code: 1214,
+        meaning: "The supervisor cannot go on; httpd starts another.",
+        remedy: "The text names the error.",
+    },
+];
