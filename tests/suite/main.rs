@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, unused_macros)] // TEMPORARY
 mod support;
 
+mod directives;
 mod environ;
 mod faults;
 mod files;
@@ -17,3 +18,4 @@ mod processes;
 mod reload;
 mod start_response;
 mod streams;
+mod tls;

@@ -251,6 +251,18 @@ both_modes! {
         assert!(!response.complete, "the response looks complete");
     }
 
+    fn a_kept_connection_is_closed_after_an_incomplete_response(mode) {
+        ours!("it keeps the connection, so that the client waits for the rest");
+        let server = output(mode);
+        server.expect_log("WSGI0174").expect_traceback("ValueError: iteration fails");
+        let mut connection = server.connect();
+        connection.patience(Duration::from_secs(8));
+        connection.request("GET", "/closed_after_error", &[], b"");
+        let response = connection.response();
+        assert_eq!(response.text(), "body");
+        assert!(!response.complete, "the response looks complete");
+    }
+
     fn head_requests_get_headers_only(mode) {
         let server = output(mode);
         let mut connection = server.connect();

@@ -1,7 +1,8 @@
 //! TLS and HTTP/2 through `curl`, and the certificate they need.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use super::rundir;
@@ -55,6 +56,38 @@ pub fn curl(arguments: &[&str]) -> Answer {
     }
 }
 
+fn spawn(arguments: &[&str]) -> Child {
+    Command::new("curl")
+        .args(["-q", "--noproxy", "*", "-sS", "-k", "-N", "--max-time", "30"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("curl")
+}
+
+/// Runs curl and hands each piece of the body to `arrived` as it comes.
+pub fn streamed(arguments: &[&str], mut arrived: impl FnMut(&str)) {
+    let mut child = spawn(arguments);
+    let mut output = child.stdout.take().expect("output of curl");
+    let mut block = [0_u8; 4_096];
+    while let Ok(count) = output.read(&mut block) {
+        if count == 0 {
+            break;
+        }
+        arrived(&String::from_utf8_lossy(&block[..count]));
+    }
+    assert!(child.wait().expect("curl").success(), "curl failed");
+}
+
+/// Runs curl and kills it in the middle of the body.
+pub fn aborted(arguments: &[&str]) {
+    let mut child = spawn(arguments);
+    let mut output = child.stdout.take().expect("output of curl");
+    output.read_exact(&mut [0_u8; 100_000]).expect("the beginning of a body");
+    child.kill().expect("curl");
+    child.wait().expect("curl");
+}
+
 /// A self-signed certificate for localhost with its key, made once per run.
 pub fn certificate() -> &'static (PathBuf, PathBuf) {
     static PAIR: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
@@ -64,6 +97,7 @@ pub fn certificate() -> &'static (PathBuf, PathBuf) {
         let done = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
             .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
             .arg("-keyout")
             .arg(&key)
             .arg("-out")

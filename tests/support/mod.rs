@@ -35,3 +35,4 @@ pub use conf::Mode;
 pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
 pub use httpd::{Builder, Httpd, poll};
+pub use ports::Port;
