@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::Findings;
+use super::imports::{self, Named};
 use super::metadata::packages;
-use super::source::{is_word, words};
 use super::tree::{File, Tree};
 use crate::project::Project;
 
@@ -26,10 +26,14 @@ const PYTHON_USERS: &[&str] = &["wsgi-python", "wsgi-embedded", "wsgi-daemon"];
 const FOLDERS: &[&[&str]] = &[
     &["ffi"],
     &["apache"],
-    &["mapping", "aaa", "client", "status", "supervisor"],
+    &["facts", "resolved", "mapping", "aaa", "client", "status", "supervisor"],
     &["handler"],
     &["lib", "hooks", "lifecycle", "directives"],
 ];
+
+/// The file of the module's record: it names the hooks, the commands and the configuration that
+/// httpd keeps for us, so all layers meet in it.
+const RECORD: &str = "src/apache/module.rs";
 
 /// Findings: dependencies and paths that point upwards.
 pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
@@ -46,7 +50,7 @@ pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
                 .push(format!("{}: {} must not depend on {used}", package.manifest, package.name));
         }
     }
-    for file in tree.rust().filter(|file| file.path.starts_with("src/")) {
+    for file in tree.rust().filter(|file| file.path.starts_with("src/") && file.path != RECORD) {
         findings.extend(upward_paths(file));
     }
     Ok(findings)
@@ -70,30 +74,28 @@ fn upward_paths(file: &File) -> Findings {
             file.finding(0, &format!("{own} is in no layer: add it to xtask's layers.rs")),
         ];
     };
-    let code = file.code();
     let mut findings = Findings::new();
-    for at in words(&code, "crate") {
-        let Some(name) = code.get(at..).and_then(first_segment) else { continue };
-        // What is no folder is an item of lib.rs, the highest layer.
-        let target = FOLDERS.iter().position(|layer| layer.contains(&name));
+    for Named { at, segments } in imports::paths(&file.code()) {
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        // What is no folder is an item of lib.rs.
+        let target = match segments.as_slice() {
+            ["crate", name, ..] => FOLDERS.iter().position(|layer| layer.contains(name)),
+            _ => None,
+        };
         if target.is_some_and(|target| target > rank) {
-            findings.push(file.finding(at, &format!("{own} is below {name} and must not use it")));
+            let path = segments.join("::");
+            findings.push(file.finding(at, &format!("{own} is below {path} and must not use it")));
         }
-    }
-    if !matches!(own, "ffi" | "apache" | "lib") {
-        findings.extend(
-            words(&code, "ffi")
-                .filter(|at| !is_std_ffi(&code, *at))
-                .map(|at| file.finding(at, "only src/apache may name the bindings")),
-        );
+        if !matches!(own, "ffi" | "apache" | "lib") && names_bindings(&segments) {
+            findings.push(file.finding(at, "only src/apache may name the bindings"));
+        }
     }
     findings
 }
 
-/// `std::ffi` and `core::ffi` are no bindings.
-fn is_std_ffi(code: &str, at: usize) -> bool {
-    let before = code.get(..at).unwrap_or_default();
-    before.ends_with("std::") || before.ends_with("core::")
+/// Whether a path leads through `ffi`, other than the one of std.
+fn names_bindings(segments: &[&str]) -> bool {
+    segments.contains(&"ffi") && !matches!(segments.first(), Some(&"std" | &"core"))
 }
 
 /// The folder, or the file directly in `src/`, a path belongs to.
@@ -108,13 +110,6 @@ fn rank(folder: &str) -> Option<usize> {
     FOLDERS.iter().position(|layer| layer.contains(&folder))
 }
 
-/// The name behind `crate::`.
-fn first_segment(code: &str) -> Option<&str> {
-    let rest = code.strip_prefix("crate::")?;
-    let end = rest.bytes().position(|byte| !is_word(byte)).unwrap_or(rest.len());
-    rest.get(..end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +121,7 @@ mod tests {
     #[test]
     fn a_folder_may_use_what_is_below_it() {
         assert_eq!(findings("src/handler/daemon.rs", "use crate::apache::Request;"), 0);
-        assert_eq!(findings("src/apache/request.rs", "use crate::handler::x;"), 1);
+        assert_eq!(findings("src/apache/request.rs", "use crate::{apache, handler::x};"), 1);
         assert_eq!(findings("src/client/mod.rs", "fn f() { crate::hooks::f() }"), 1);
     }
 

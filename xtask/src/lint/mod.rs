@@ -8,6 +8,7 @@ mod directives;
 mod format;
 mod guards;
 mod heads;
+mod imports;
 mod layers;
 mod licences;
 mod messages;
