@@ -8,6 +8,7 @@ mod mpm {
             let server = Httpd::serving("hello.py", mode);
             let response = server.get("/");
             assert_eq!(response.ok(), "Hello, WSGI\n");
+            assert_eq!(response.head.version, "HTTP/1.1");
             assert_eq!(response.head.reason, "OK");
             assert_eq!(response.header("content-type"), Some("text/plain"));
             assert_eq!(response.header("content-length"), Some("12"));

@@ -147,6 +147,7 @@ both_modes! {
         assert_eq!(head.status, 100);
         connection.send("abc");
         let response = connection.response();
+        assert!(response.informational.is_empty(), "100 Continue is sent once");
         assert_eq!(response.ok(), format!("3 {}", sha256(b"abc")));
     }
 

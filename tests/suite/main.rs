@@ -2,9 +2,9 @@
 
 #[path = "../support/mod.rs"]
 #[macro_use]
-#[allow(dead_code, unused_imports, unused_macros)] // TEMPORARY
 mod support;
 
+mod applications;
 mod directives;
 mod environ;
 mod faults;

@@ -139,6 +139,9 @@ both_modes! {
         connection.reset();
         assert_eq!(server.wait_for_out("closed"), "x");
         assert_eq!(server.wait_for_out("ended"), "x");
+        crate::support::poll("the access log", || {
+            server.access_log().iter().any(|line| line == "GET /aborted 200 X").then_some(())
+        });
         assert_eq!(server.get("/one_block").ok(), "one block");
     }
 

@@ -233,6 +233,18 @@ one! {
         assert_eq!(fact(&server, "fs"), "utf-8");
     }
 
+    fn language_and_locale_of_httpd_are_inherited() {
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @apps@/process.py",
+        )
+        .environment("LANG", "C.UTF-8")
+        .environment("LC_ALL", "C.UTF-8")
+        .start();
+        assert_eq!(fact(&server, "LANG"), "C.UTF-8");
+        assert_eq!(fact(&server, "LC_ALL"), "C.UTF-8");
+    }
+
     fn an_unsupported_locale_is_a_warning() {
         let server = group("threads=1 locale=xx_YY.nothing");
         server.expect_log("WSGI0079");

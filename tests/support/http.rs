@@ -374,9 +374,4 @@ impl Connection {
     pub fn is_complete(&self) -> bool {
         self.complete
     }
-
-    /// True when the server has closed or closes within the patience.
-    pub fn is_closed(&mut self) -> bool {
-        self.buffer.is_empty() && matches!(self.fill(), Ok(false))
-    }
 }

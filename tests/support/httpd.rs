@@ -67,6 +67,8 @@ pub struct Builder {
     sizing: Option<String>,
     files: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    trees: Vec<(String, PathBuf)>,
+    writable: Vec<String>,
 }
 
 impl Builder {
@@ -99,6 +101,18 @@ impl Builder {
         self
     }
 
+    /// Copies the content of a folder below the server's folder before it starts.
+    pub fn tree(mut self, name: &str, source: &Path) -> Builder {
+        self.trees.push((name.to_owned(), source.to_owned()));
+        self
+    }
+
+    /// Files and folders that httpd's user may write.
+    pub fn writable(mut self, names: &[&str]) -> Builder {
+        self.writable.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
     /// Sets a variable in httpd's own environment.
     pub fn environment(mut self, name: &str, value: &str) -> Builder {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -112,6 +126,12 @@ impl Builder {
         }
         rundir::mode(root, 0o755);
         rundir::mode(&root.join("out"), 0o777);
+        for (name, source) in &self.trees {
+            rundir::copy(&source.join("."), &root.join(name));
+        }
+        for name in &self.writable {
+            rundir::mode(&root.join(name), 0o777);
+        }
         for (name, text) in &self.files {
             let path = root.join(name);
             fs::create_dir_all(path.parent().expect("parent")).expect("folder");
@@ -226,6 +246,8 @@ impl Httpd {
             sizing: None,
             files: Vec::new(),
             environment: Vec::new(),
+            trees: Vec::new(),
+            writable: Vec::new(),
         }
     }
 

@@ -34,5 +34,5 @@ pub mod rundir;
 pub use conf::Mode;
 pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
-pub use httpd::{Builder, Httpd, poll};
+pub use httpd::{Httpd, poll};
 pub use ports::Port;

@@ -85,12 +85,6 @@ impl Process {
         line.unwrap_or_default().trim().to_owned()
     }
 
-    /// Effective user number.
-    pub fn uid(&self) -> u32 {
-        let line = self.status("Uid");
-        line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(u32::MAX)
-    }
-
     /// Where its descriptors lead.
     pub fn descriptors(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else { return Vec::new() };

@@ -1,0 +1,1 @@
+"""A Django site with the admin, an upload, a stream and a file."""
