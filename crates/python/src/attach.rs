@@ -173,6 +173,7 @@ pub(crate) fn attach_to_end<'i>(interpreter: InterpreterPointer) -> Option<Attac
 pub(crate) fn end_interpreter(
     attached: Attached<'_>,
     interpreter: InterpreterPointer,
+    main: InterpreterPointer,
     first: &FirstState,
 ) -> bool {
     // SAFETY: a live state of this interpreter, attached to no thread.
@@ -191,9 +192,24 @@ pub(crate) fn end_interpreter(
     STATES.with_borrow_mut(|states| states.retain(|(_, other)| *other != own));
     // SAFETY: the current state, the only one of its interpreter.
     unsafe { ffi::Py_EndInterpreter(own) };
+    release_after_end(main);
     // Nothing is attached any more: there is nothing to detach.
     let _ended = std::mem::ManuallyDrop::new(attached);
     true
+}
+
+/// Since CPython 3.12 no GIL is held after `Py_EndInterpreter`.
+#[cfg(Py_3_12)]
+fn release_after_end(_main: InterpreterPointer) {}
+
+/// Up to CPython 3.11 the GIL is held after `Py_EndInterpreter`, but without a state.
+#[cfg(not(Py_3_12))]
+fn release_after_end(main: InterpreterPointer) {
+    let state = thread_state(main);
+    // SAFETY: this thread holds the GIL and has no current state; `state` is its own.
+    unsafe { ffi::PyThreadState_Swap(state) };
+    // SAFETY: attached with the state just made current.
+    unsafe { ffi::PyEval_SaveThread() };
 }
 
 /// Ends CPython; the thread is attached to the main interpreter.

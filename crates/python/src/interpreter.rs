@@ -38,7 +38,7 @@ impl Interpreter {
     /// Ends the sub-interpreter that `attached` is about; false when threads of it are left.
     pub(crate) fn end(&self, attached: Attached<'_>) -> bool {
         let Some(first) = &self.first else { return false };
-        attach::end_interpreter(attached, self.pointer, first)
+        attach::end_interpreter(attached, self.pointer, self.main, first)
     }
 
     /// CPython's pointer.
