@@ -5,7 +5,8 @@
 //! * `directives`, `facts`, `resolved`: the configuration, from its lines to what follows.
 //! * `hooks`, `lifecycle`: where httpd calls us; the parent's and the children's start.
 //! * `mapping`: from a URL to a script.
-//! * `handler`: from a request to its response, embedded or through `client` in a daemon.
+//! * `request`: one request on its way to an answer.
+//! * `handler`: runs it, embedded or through `client` in a daemon.
 //! * `supervisor`: starts the process manager and hands it the configuration.
 //!
 //! Python is never loaded here: not at all in the parent, and by `handler::embedded` through a
@@ -20,6 +21,7 @@ mod handler;
 mod hooks;
 mod lifecycle;
 mod mapping;
+mod request;
 mod resolved;
 mod supervisor;
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     apache::{hook::Status, log},
-    handler::{Failure, Job, Responder, subject},
+    request::{Failure, Job, Responder, subject},
     resolved::Group,
     supervisor::Link,
 };

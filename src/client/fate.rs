@@ -8,7 +8,7 @@ use std::{
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
 
 use crate::{
-    handler::{Failure, Job, subject},
+    request::{Failure, Job, subject},
     resolved::Group,
     supervisor::Link,
 };

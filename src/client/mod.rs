@@ -25,7 +25,7 @@ use upload::Upload;
 
 use crate::{
     apache::{hook::Status, process},
-    handler::{Failure, Job, Responder, encode_head},
+    request::{Failure, Job, Responder, encode_head},
     resolved::Group,
     supervisor::Link,
 };

@@ -21,7 +21,7 @@ use crate::{
         body::{Body, Read, ReadError},
         log,
     },
-    handler::{Failure, Job},
+    request::{Failure, Job},
 };
 
 /// The body of one request.

@@ -4,8 +4,10 @@ use std::ffi::CStr;
 
 use wsgi_core::mapping::Resolved as Choice;
 
-use super::{Failure, failure::subject};
-use crate::apache::{Request, request::Target};
+use crate::{
+    apache::{Request, request::Target},
+    request::{Failure, subject},
+};
 
 /// The script's file, if the request may run it.
 pub(super) fn target(request: Request<'_>, is_aliased: bool) -> Result<Target, Failure> {

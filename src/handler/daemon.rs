@@ -2,10 +2,10 @@
 
 use wsgi_core::directives::{NamedServer, Visibility, visibility};
 
-use super::{Failure, Job, failure::subject};
 use crate::{
     apache::{Server, hook::Status, module},
     client,
+    request::{Failure, Job, subject},
     resolved::Group,
 };
 

@@ -12,11 +12,7 @@ use wsgi_core::{
     level::Level,
 };
 
-use super::{
-    Failure, Job, Responder, environ,
-    failure::subject,
-    flusher::{self, DELAY, Flush},
-};
+use super::flusher::{self, DELAY, Flush};
 use crate::{
     apache::{
         Request, Server,
@@ -29,6 +25,7 @@ use crate::{
         process,
         python_host::PythonHost,
     },
+    request::{Failure, Job, Responder, encode_head, subject},
     resolved::Embedded,
 };
 
@@ -77,7 +74,7 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
         Failure::new(500, 210, text)
     })?;
     // The engine never sees this number; it only tells requests to daemons apart.
-    let head = environ::encode(job, 0, 0);
+    let head = encode_head(job, 0, 0);
     let exchange =
         ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request))?);
     let outcome = host.serve(&exchange, &head);

@@ -1,6 +1,5 @@
-//! From a request to its response: `checks` decides whether it may run, `environ` says what the
-//! application is told, `embedded` and `daemon` run it, `respond` sends what it answers, and
-//! `failure` is the one place where a failure becomes a status and a log record.
+//! The content handler: `checks` decides whether a request may run, `embedded` and `daemon` run
+//! it; `flusher` sends what an embedded application has produced when it pauses.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.
@@ -8,20 +7,11 @@
 mod checks;
 mod daemon;
 mod embedded;
-mod environ;
-mod failure;
 mod flusher;
-mod respond;
 
 pub(crate) use embedded::child_start;
-pub(crate) use environ::encode as encode_head;
-pub(crate) use failure::{Failure, subject};
-pub(crate) use respond::Responder;
 
-use wsgi_core::{
-    directives::Scoped,
-    mapping::{self, Resolved as Choice},
-};
+use wsgi_core::{directives::Scoped, mapping};
 
 use crate::{
     apache::{
@@ -30,7 +20,7 @@ use crate::{
         module,
     },
     mapping::{RequestLookups, alias_of},
-    resolved::Resolved,
+    request::{Failure, Job},
 };
 
 /// Handler names that mean a WSGI script.
@@ -69,33 +59,8 @@ fn handle(request: Request<'_>) -> Result<Status, Failure> {
     let body = checks::body(request, &choice)?;
 
     let job = Job { request, resolved, choice, script_modified: target.modified, has_body: body };
-    job.run(server)
-}
-
-/// A request that may run, with everything that was decided about it.
-pub(crate) struct Job<'r> {
-    /// The request.
-    pub(crate) request: Request<'r>,
-    /// The configuration.
-    pub(crate) resolved: &'r Resolved,
-    /// Where and how it runs.
-    pub(crate) choice: Choice<'r>,
-    /// Modification time of the script, µs since the epoch.
-    pub(crate) script_modified: i64,
-    /// Whether a body may follow.
-    pub(crate) has_body: bool,
-}
-
-impl<'r> Job<'r> {
-    fn run(&self, server: crate::apache::Server<'r>) -> Result<Status, Failure> {
-        match self.choice.process_group.as_ref() {
-            "" => embedded::run(self),
-            name => daemon::run(self, server, name),
-        }
-    }
-
-    /// The script's file.
-    pub(crate) fn script(&self) -> &'r [u8] {
-        self.request.filename().unwrap_or_default().to_bytes()
+    match job.choice.process_group.as_ref() {
+        "" => embedded::run(&job),
+        name => daemon::run(&job, server, name),
     }
 }

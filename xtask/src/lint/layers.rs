@@ -26,7 +26,9 @@ const PYTHON_USERS: &[&str] = &["wsgi-python", "wsgi-embedded", "wsgi-daemon"];
 const FOLDERS: &[&[&str]] = &[
     &["ffi"],
     &["apache"],
-    &["facts", "resolved", "mapping", "aaa", "client", "status", "supervisor"],
+    &["facts", "resolved", "mapping", "supervisor"],
+    &["request"],
+    &["aaa", "client", "status"],
     &["handler"],
     &["lib", "hooks", "lifecycle", "directives"],
 ];

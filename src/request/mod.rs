@@ -1,0 +1,36 @@
+//! A request of ours on its way to an answer: what was decided about it (`Job`), what its
+//! application is told (`environ`), how the answer leaves (`respond`), and the one place where a
+//! failure becomes a status and a log record (`failure`).
+
+mod environ;
+mod failure;
+mod respond;
+
+pub(crate) use environ::encode as encode_head;
+pub(crate) use failure::{Failure, subject};
+pub(crate) use respond::Responder;
+
+use wsgi_core::mapping::Resolved as Choice;
+
+use crate::{apache::Request, resolved::Resolved};
+
+/// A request that may run, with everything that was decided about it.
+pub(crate) struct Job<'r> {
+    /// The request.
+    pub(crate) request: Request<'r>,
+    /// The configuration.
+    pub(crate) resolved: &'r Resolved,
+    /// Where and how it runs.
+    pub(crate) choice: Choice<'r>,
+    /// Modification time of the script, µs since the epoch.
+    pub(crate) script_modified: i64,
+    /// Whether a body may follow.
+    pub(crate) has_body: bool,
+}
+
+impl<'r> Job<'r> {
+    /// The script's file.
+    pub(crate) fn script(&self) -> &'r [u8] {
+        self.request.filename().unwrap_or_default().to_bytes()
+    }
+}
