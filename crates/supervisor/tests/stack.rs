@@ -13,7 +13,7 @@ use std::{
     fs,
     io::IoSlice,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -64,7 +64,7 @@ impl Stack {
         path
     }
 
-    fn get(&self, script: &PathBuf) -> Answer {
+    fn get(&self, script: &Path) -> Answer {
         self.rig.get(self.id(), script)
     }
 }

@@ -282,17 +282,18 @@ fn start_supervisor(folder: &Path) -> (OwnedFd, Child) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsgi-supervisor"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let raw = other.as_raw_fd();
-    // SAFETY: dup2 and fcntl are async-signal-safe and touch only the child.
-    unsafe {
-        command.pre_exec(move || {
-            // dup2 onto itself would leave the descriptor close-on-exec.
-            let spare = libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 100);
-            match libc::dup2(spare, SUPERVISOR_CONTROL) {
-                -1 => Err(std::io::Error::last_os_error()),
-                _ => Ok(()),
-            }
-        });
-    }
+    let place = move || {
+        // Away first: dup2 onto itself would leave the descriptor close-on-exec.
+        // SAFETY: async-signal-safe, and only makes a copy of a descriptor.
+        let spare = unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 100) };
+        // SAFETY: async-signal-safe; the child has no descriptor of its own there.
+        match unsafe { libc::dup2(spare, SUPERVISOR_CONTROL) } {
+            -1 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: the closure is async-signal-safe.
+    unsafe { command.pre_exec(place) };
     (control, command.spawn().unwrap())
 }
 
