@@ -127,16 +127,15 @@ fn set_up(
     Ok(Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, place })))
 }
 
+/// How log records name an interpreter, in the original's words.
 fn place(spec: &EngineSpec, name: &str) -> String {
-    let process = if spec.process_group.is_empty() {
-        String::new()
-    } else {
-        format!(" of process group '{}'", spec.process_group)
+    let interpreter = match name {
+        "" => "main interpreter".to_owned(),
+        name => format!("interpreter '{name}'"),
     };
-    if name.is_empty() {
-        format!("the main interpreter{process}")
-    } else {
-        format!("interpreter '{name}'{process}")
+    match spec.process_group.as_str() {
+        "" => format!("{interpreter} in embedded mode"),
+        group => format!("{interpreter} in daemon process group '{group}'"),
     }
 }
 

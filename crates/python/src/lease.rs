@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use wsgi_core::exchange::Exchange;
+use wsgi_core::{exchange::Exchange, level::Level};
 
 use crate::{object::Py, types::input::Body, wsgi::response::Response};
 
@@ -18,6 +18,8 @@ const ENDED: u32 = 1 << 31;
 /// The shared part of one request.
 pub(crate) struct Lease {
     exchange: *const (dyn Exchange + 'static),
+    /// The script's path; lives as long as the exchange.
+    script: *const [u8],
     /// Calls in progress, and [`ENDED`].
     users: AtomicU32,
     last_left: (Mutex<()>, Condvar),
@@ -26,19 +28,22 @@ pub(crate) struct Lease {
     partial_line: Mutex<Vec<u8>>,
 }
 
-// SAFETY: `exchange` is followed only through `Use`, which keeps `end` waiting; Exchange is Sync.
+// SAFETY: `exchange` and `script` are followed only through `Use`, which keeps `end` waiting;
+// Exchange is Sync.
 unsafe impl Send for Lease {}
 // SAFETY: as for Send; everything else is locked or atomic.
 unsafe impl Sync for Lease {}
 
 impl Lease {
-    /// A lease on `exchange`, which must not end before [`Lease::end`] has returned.
-    pub(crate) fn new(exchange: &dyn Exchange, is_head_request: bool) -> Self {
+    /// A lease on `exchange`, which must not end before [`Lease::end`] has returned, and neither
+    /// must `script`.
+    pub(crate) fn new(exchange: &dyn Exchange, script: &[u8], is_head_request: bool) -> Self {
         let pointer: *const (dyn Exchange + '_) = exchange;
         // SAFETY: only the lifetime changes; `end` is called within it (see `Ending`).
         let exchange: *const (dyn Exchange + 'static) = unsafe { std::mem::transmute(pointer) };
         Self {
             exchange,
+            script,
             users: AtomicU32::new(0),
             last_left: (Mutex::new(()), Condvar::new()),
             response: Mutex::new(Response::new(is_head_request)),
@@ -90,6 +95,15 @@ impl std::fmt::Debug for Lease {
 /// The exchange in use: the request does not end meanwhile.
 #[derive(Debug)]
 pub(crate) struct Use<'l>(&'l Lease);
+
+impl Use<'_> {
+    /// Logs a line that the application wrote.
+    pub(crate) fn log_line(&self, line: &str) {
+        // SAFETY: `end` has not returned while this use is counted, so the path lives.
+        let script = String::from_utf8_lossy(unsafe { &*self.0.script });
+        self.log(Level::ERROR, &format!("[script {script}] {line}"));
+    }
+}
 
 impl<'l> Deref for Use<'l> {
     type Target = dyn Exchange + 'l;

@@ -44,7 +44,8 @@ pub(crate) fn load(
 ) -> Option<std::sync::Arc<Loaded>> {
     let shown = String::from_utf8_lossy(path).into_owned();
     let (mtime, source) = py.detached(|| {
-        log::current(Level::INFO, &format!("Loading WSGI script '{shown}'."));
+        let text = format!("Loading WSGI script '{shown}' into {}.", interpreter.place);
+        log::current(Level::INFO, &text);
         // Taken before reading: a change in between is then seen at the next request.
         let mtime = modification_time(path);
         (mtime, std::fs::read(Path::new(OsStr::from_bytes(path))))

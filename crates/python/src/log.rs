@@ -1,9 +1,15 @@
 //! Where text goes: to the log of the request that a thread serves, or to the process's log.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use wsgi_core::{exchange::Exchange, level::Level};
+use wsgi_core::level::Level;
+
+use crate::lease::Lease;
+
+/// Longest record made of one line: httpd cuts records at 8192 bytes, with its own fields.
+const LONGEST: usize = 7000;
 
 /// Takes log records that belong to no request.
 pub trait ProcessLog: Send + Sync {
@@ -15,7 +21,7 @@ static PROCESS_LOG: OnceLock<Box<dyn ProcessLog>> = OnceLock::new();
 
 thread_local! {
     /// The request this thread serves.
-    static CURRENT: Cell<Option<*const (dyn Exchange + 'static)>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<*const Lease>> = const { Cell::new(None) };
 }
 
 /// Sets the process's log; the first one stays.
@@ -33,49 +39,69 @@ pub(crate) fn process(level: Level, record: &str) {
 
 /// Logs a record of the request this thread serves, or of the process. May block: call detached.
 pub(crate) fn current(level: Level, record: &str) {
-    match CURRENT.get() {
-        // SAFETY: `Serving` keeps the pointer here only while the exchange lives, on this thread.
-        Some(exchange) => unsafe { &*exchange }.log(level, record),
+    match serving().and_then(Lease::enter) {
+        Some(exchange) => exchange.log(level, record),
         None => process(level, record),
     }
 }
 
-/// Marks this thread as serving a request until dropped.
-#[derive(Debug)]
-pub(crate) struct Serving {
-    previous: Option<*const (dyn Exchange + 'static)>,
-}
-
-impl Serving {
-    /// Records of this thread go to `exchange` from now on. The value must be dropped before
-    /// the exchange ends: it is bound to a stack frame of `Runtime::serve`.
-    pub(crate) fn begin(exchange: &dyn Exchange) -> Self {
-        let pointer: *const (dyn Exchange + '_) = exchange;
-        // SAFETY: only the lifetime changes; `drop` removes the pointer within it.
-        let pointer: *const (dyn Exchange + 'static) = unsafe { std::mem::transmute(pointer) };
-        Self { previous: CURRENT.replace(Some(pointer)) }
+/// Logs a line that was written to a standard stream. May block: call detached.
+pub(crate) fn current_line(line: &str) {
+    match serving().and_then(Lease::enter) {
+        Some(exchange) => exchange.log_line(line),
+        None => process(Level::ERROR, line),
     }
 }
 
-impl Drop for Serving {
+fn serving<'l>() -> Option<&'l Lease> {
+    // SAFETY: `Serving` keeps the pointer here only while its lease lives, on this thread; the
+    // reference is used by the two functions above, which return before it ends.
+    CURRENT.get().map(|lease| unsafe { &*lease })
+}
+
+/// Marks this thread as serving a request until dropped.
+#[derive(Debug)]
+pub(crate) struct Serving<'l> {
+    previous: Option<*const Lease>,
+    _lease: PhantomData<&'l Lease>,
+}
+
+impl<'l> Serving<'l> {
+    /// Records of this thread go to the lease's exchange from now on.
+    pub(crate) fn begin(lease: &'l Lease) -> Self {
+        Self { previous: CURRENT.replace(Some(lease)), _lease: PhantomData }
+    }
+}
+
+impl Drop for Serving<'_> {
     fn drop(&mut self) {
         CURRENT.set(self.previous);
     }
 }
 
-/// Splits written text into records: what stands before a newline, without control characters
-/// that would end the record early.
+/// Splits written text into records: what stands before a newline, in parts where it is long.
 pub(crate) fn take_lines(partial: &mut Vec<u8>, data: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut pieces = data.split(|byte| *byte == b'\n').peekable();
     while let Some(piece) = pieces.next() {
         partial.extend_from_slice(piece);
+        while partial.len() > LONGEST {
+            let rest = partial.split_off(character_border(partial));
+            lines.push(record(partial));
+            *partial = rest;
+        }
         if pieces.peek().is_some() {
             lines.push(record(partial));
             partial.clear();
         }
     }
     lines
+}
+
+/// Where to cut a long line: not within a UTF-8 character.
+fn character_border(line: &[u8]) -> usize {
+    let is_border = |index: &usize| line.get(*index).is_none_or(|byte| byte & 0xc0 != 0x80);
+    (LONGEST - 3..=LONGEST).rev().find(is_border).unwrap_or(LONGEST)
 }
 
 /// The text of a record. A NUL would hide the rest of it from httpd, so it is written as `\x00`.
@@ -95,6 +121,17 @@ mod tests {
         assert_eq!(partial, b"th");
         assert_eq!(take_lines(&mut partial, b"ree\n\n"), ["three", ""]);
         assert!(partial.is_empty());
+    }
+
+    #[test]
+    fn long_lines_are_records_in_parts() {
+        let mut partial = Vec::new();
+        let text = "\u{e4}".repeat(LONGEST);
+        let mut lines = take_lines(&mut partial, text.as_bytes());
+        assert!(partial.len() <= LONGEST);
+        lines.extend(take_lines(&mut partial, b"\n"));
+        assert_eq!(lines.concat(), text);
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Runtime {
                 return Outcome::Failed(500);
             }
         };
-        let lease = Arc::new(Lease::new(exchange, head.has(flag::HEAD)));
+        let lease = Arc::new(Lease::new(exchange, head.script, head.has(flag::HEAD)));
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
         let work = AssertUnwindSafe(|| {

@@ -55,7 +55,7 @@ pub(crate) fn write_application(
     let header = if exception.is_exception(Class::SystemExit) {
         format!(
             "WSGI0175: [script {script}] SystemExit exception raised by WSGI script '{script}' for \
-             {place} ignored."
+             {place}; ignored."
         )
     } else {
         let class = exception.type_name();

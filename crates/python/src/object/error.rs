@@ -112,20 +112,19 @@ impl<'py> Py<'py> {
 
     /// Raises from a class, value and traceback as `sys.exc_info()` gives them.
     pub(crate) fn raise_parts(self, class: &Ref<'_>, value: &Ref<'_>, trace: &Ref<'_>) -> Raised {
-        let none = self.none();
-        let pointer = |part: &Ref<'_>| {
-            if part.as_ptr() == none.as_ptr() {
-                return std::ptr::null_mut();
+        if value.is_exception(Class::Base) {
+            if !trace.is_none() {
+                // SAFETY: attached, an exception object; anything but a traceback is refused
+                // with an exception of its own, replaced below.
+                unsafe { ffi::PyException_SetTraceback(value.as_ptr(), trace.as_ptr()) };
             }
-            part.to_object().into_pointer()
-        };
-        let [class, value, trace] = [pointer(class), pointer(value), pointer(trace)];
-        // SAFETY: attached; PyErr_Restore takes over the three references.
-        unsafe { ffi::PyErr_Restore(class, value, trace) };
-        // SAFETY: attached.
-        if unsafe { ffi::PyErr_Occurred() }.is_null() {
-            return self.raise(Class::Runtime, "exc_info holds no exception");
+            let class = value.type_pointer().cast::<ffi::PyObject>();
+            // SAFETY: an exception object and its class.
+            unsafe { ffi::PyErr_SetObject(class, value.as_ptr()) };
+            return Raised::pending();
         }
+        // SAFETY: attached; raises SystemError for what is no exception class.
+        unsafe { ffi::PyErr_SetObject(class.as_ptr(), value.as_ptr()) };
         Raised::pending()
     }
 

@@ -53,7 +53,7 @@ impl Target {
         match self {
             Self::Process(standard) => {
                 let lines = take_process_lines(*standard, data, all);
-                py.detached(|| lines.iter().for_each(|line| log::current(Level::ERROR, line)));
+                py.detached(|| lines.iter().for_each(|line| log::current_line(line)));
             }
             Self::Request(lease) => {
                 let Some(exchange) = lease.enter() else {
@@ -61,7 +61,7 @@ impl Target {
                 };
                 let lines = take_lines(&mut lease.partial_line(), data, all);
                 if !lines.is_empty() {
-                    py.detached(|| lines.iter().for_each(|line| exchange.log(Level::ERROR, line)));
+                    py.detached(|| lines.iter().for_each(|line| exchange.log_line(line)));
                 }
             }
         }

@@ -64,7 +64,7 @@ pub(crate) fn serve(
     thread_id: u32,
     daemon_start: i64,
 ) -> Outcome {
-    let _serving = Serving::begin(exchange);
+    let _serving = Serving::begin(lease);
     let (interpreter, mut has_begun) = match find_interpreter(runtime, head, exchange) {
         Ok(found) => found,
         Err(outcome) => return outcome,
@@ -228,12 +228,11 @@ fn now() -> i64 {
 /// Ends the request for Python's objects and sends what was kept until now. Called detached.
 fn finish(request: &Request<'_>, produced: Produced) -> Outcome {
     let partial = std::mem::take(&mut *request.lease.partial_line());
+    let mut lines = log_stream::finish_thread_lines();
     if !partial.is_empty() {
-        request.exchange.log(Level::ERROR, &log::record(&partial));
+        lines.insert(0, log::record(&partial));
     }
-    for line in log_stream::finish_thread_lines() {
-        request.exchange.log(Level::ERROR, &line);
-    }
+    lines.iter().for_each(|line| log::current_line(line));
     request.lease.end();
     match produced {
         Produced::Nothing(outcome) => outcome,

@@ -24,9 +24,11 @@ fn lines_are_records() {
          \x20   return [b'']\n",
     );
     let answer = script.get();
-    let long = "x".repeat(9000);
+    let prefix = format!("[script {}] ", script.path().display());
+    let lines: Vec<_> =
+        answer.errors().iter().map(|line| line.strip_prefix(&prefix).unwrap()).collect();
     assert_eq!(
-        answer.errors(),
+        lines,
         [
             "one",
             "two",
@@ -35,7 +37,8 @@ fn lines_are_records() {
             "b",
             "caf\u{e9} \u{fffd}",
             "nul \\x00 after",
-            long.as_str(),
+            &"x".repeat(7000),
+            &"x".repeat(2000),
             "printed 5",
             "to stderr",
             "unfinished",
@@ -74,7 +77,7 @@ fn tracebacks_follow_their_header_line_by_line() {
         errors[0],
         format!(
             "WSGI0174: [script {path}] ValueError exception raised processing WSGI script \
-             '{path}' for the main interpreter of process group 'group'."
+             '{path}' for main interpreter in daemon process group 'group'."
         )
     );
     assert_eq!(errors[1], "Traceback (most recent call last):");

@@ -13,7 +13,10 @@ fn a_changed_script_is_run_again_in_this_process() {
     let script = Script::new(HELLO);
     let answer = script.get();
     answer.assert_text("hello");
-    let loading = format!("Loading WSGI script '{}'.", script.path().display());
+    let loading = format!(
+        "Loading WSGI script '{}' into main interpreter in daemon process group 'group'.",
+        script.path().display()
+    );
     assert!(answer.log.contains(&(Level::INFO, loading.clone())));
     assert!(!script.get().logged(&loading));
     script.write(&HELLO.replace("hello", "changed"));
