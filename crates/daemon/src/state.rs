@@ -85,6 +85,9 @@ impl Daemon {
         first_slot: u32,
         descriptors: Descriptors,
     ) -> io::Result<Self> {
+        if first_slot.checked_add(spec.threads).is_none_or(|end| end > spec.slots) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "slots beyond the group's"));
+        }
         let log = ErrorLog::standard_error(spec.log_level);
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self {

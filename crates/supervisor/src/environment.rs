@@ -33,3 +33,44 @@ pub(crate) fn build(spec: &GroupSpec) -> Vec<CString> {
     // No variable holds a NUL: the inherited ones came through exec, the directives are text.
     inherited.chain(given).filter_map(|variable| CString::new(variable).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wsgi_core::{control::EngineSpec, level::Level};
+
+    fn variables(lang: Option<&str>, locale: Option<&str>) -> Vec<String> {
+        let spec = GroupSpec {
+            engine: EngineSpec::default(),
+            processes: 1,
+            threads: 1,
+            program: String::new(),
+            identity: None,
+            umask: None,
+            working_directory: None,
+            lang: lang.map(str::to_owned),
+            locale: locale.map(str::to_owned),
+            display_name: None,
+            shutdown_timeout: 0,
+            socket_timeout: 0,
+            queue_timeout: 0,
+            log_level: Level::INFO,
+            slots: 1,
+        };
+        build(&spec).into_iter().map(|variable| variable.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_groups_locale_replaces_what_is_inherited_once() {
+        let inherited = variables(None, None);
+        let path = format!("PATH={}", std::env::var("PATH").unwrap());
+        assert!(inherited.contains(&path));
+        let given = variables(Some("de_DE.UTF-8"), Some("C.UTF-8"));
+        assert!(given.contains(&path));
+        let of = |name: &str| {
+            given.iter().filter(|variable| variable.starts_with(name)).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(of("LANG="), ["LANG=de_DE.UTF-8"]);
+        assert_eq!(of("LC_ALL="), ["LC_ALL=C.UTF-8"]);
+    }
+}

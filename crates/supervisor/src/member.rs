@@ -226,11 +226,13 @@ impl Member {
                 }
                 decode(&bytes).map_or(Heard::Nothing, Heard::Message)
             }
-            Ok(None) => {
+            // A message that is too long.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Heard::Nothing,
+            // Its death, if that is what it means, is reported another way.
+            Ok(None) | Err(_) => {
                 poller.remove(control);
                 Heard::Silence
             }
-            Err(_) => Heard::Nothing,
         }
     }
 

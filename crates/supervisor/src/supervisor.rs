@@ -29,6 +29,8 @@ pub(crate) struct Supervisor {
     groups: Vec<Group>,
     /// Groups of the configuration that is being handed over.
     incoming: Vec<Handover>,
+    /// Part of it could not be taken over.
+    is_incomplete: bool,
     last_id: u64,
     is_stopping: bool,
 }
@@ -44,6 +46,7 @@ impl Supervisor {
             log,
             groups: Vec::new(),
             incoming: Vec::new(),
+            is_incomplete: false,
             last_id: 0,
             is_stopping: false,
         })
@@ -123,15 +126,20 @@ impl Supervisor {
                 Ok(message) => self.obey(message, descriptors),
                 Err(error) => self.complain(&format!("malformed message: {error}")),
             },
-            Ok(None) => {
+            // A message that is too long, or one whose descriptors we have no room for.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.complain(&error.to_string());
+            }
+            // httpd's parent is gone.
+            Ok(None) | Err(_) => {
                 self.poller.remove(&self.control);
                 self.stop();
             }
-            Err(error) => self.complain(&error.to_string()),
         }
     }
 
-    fn complain(&self, reason: &str) {
+    fn complain(&mut self, reason: &str) {
+        self.is_incomplete = true;
         self.log.log(
             Level::ERROR,
             &format!("WSGI1212: Unable to take over the configuration from httpd: {reason}."),
@@ -161,9 +169,11 @@ impl Supervisor {
     fn commit(&mut self) {
         let now = Instant::now();
         let incoming = std::mem::take(&mut self.incoming);
+        // A group that is missing because its message was lost is better kept as it is.
+        let is_complete = !std::mem::take(&mut self.is_incomplete);
         for group in &mut self.groups {
             let is_kept = |handover: &Handover| handover.spec.engine.process_group == group.name();
-            if !incoming.iter().any(is_kept) {
+            if is_complete && !incoming.iter().any(is_kept) {
                 group.end(false, now);
             }
         }

@@ -1,0 +1,217 @@
+//! A process group: how many processes it should have, which it has, and what follows from the
+//! difference.
+//!
+//! Processes belong to generations. A new configuration or a changed script begins a new one;
+//! the processes of older generations drain, and only the newest is kept at its full number.
+
+mod events;
+mod start;
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    rc::Rc,
+    time::Instant,
+};
+
+use wsgi_core::{control::GroupSpec, level::Level};
+use wsgi_ipc::{
+    logline::ErrorLog,
+    scoreboard::{GroupState, ProcessTable, Slots},
+};
+
+use crate::{
+    backoff::Backoff,
+    blocks::{Block, Blocks},
+    event::Poller,
+    member::{Boards, Member},
+};
+
+/// A group as httpd's parent hands it over.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    /// Its definition.
+    pub(crate) spec: GroupSpec,
+    /// Its listener.
+    pub(crate) listener: OwnedFd,
+    /// The memory of its slots.
+    pub(crate) slots: OwnedFd,
+    /// The memory of its process table.
+    pub(crate) table: OwnedFd,
+    /// Its error log.
+    pub(crate) error_log: OwnedFd,
+}
+
+/// Numbers members, and watches their descriptors.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// What the supervisor waits with.
+    pub(crate) poller: &'a Poller,
+    /// The last number given to a member.
+    pub(crate) last_id: &'a mut u64,
+    /// The time of this round.
+    pub(crate) now: Instant,
+}
+
+impl Context<'_> {
+    fn next_id(&mut self) -> u64 {
+        *self.last_id += 1;
+        *self.last_id
+    }
+}
+
+/// A process group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    spec: GroupSpec,
+    listener: OwnedFd,
+    slots: OwnedFd,
+    log: ErrorLog,
+    boards: Boards,
+    blocks: Blocks,
+    members: Vec<Member>,
+    generation: u64,
+    /// Older processes that this generation has taken the place of.
+    replaced: usize,
+    last_epoch: u64,
+    backoff: Backoff,
+    /// When slots will have rested.
+    slots_rest: Option<Instant>,
+    is_ending: bool,
+    is_failing: bool,
+}
+
+impl Group {
+    /// A group without processes, except those that an earlier supervisor has left.
+    pub(crate) fn new(handover: Handover, context: &mut Context<'_>) -> io::Result<Self> {
+        let boards = map_boards(&handover)?;
+        let mut group = Self {
+            log: ErrorLog::new(handover.error_log, handover.spec.log_level),
+            blocks: Blocks::new(handover.spec.slots),
+            spec: handover.spec,
+            listener: handover.listener,
+            slots: handover.slots,
+            last_epoch: boards.table.newest_epoch(),
+            boards,
+            members: Vec::new(),
+            generation: 1,
+            replaced: 0,
+            backoff: Backoff::default(),
+            slots_rest: None,
+            is_ending: false,
+            is_failing: false,
+        };
+        group.adopt_orphans(context);
+        group.boards.table.set_group(&GroupState::Serving);
+        Ok(group)
+    }
+
+    /// The group's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.engine.process_group
+    }
+
+    /// Whether the group is to be forgotten.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_ending && self.members.is_empty()
+    }
+
+    /// A new configuration: processes are started by it, and take the place of the older ones as
+    /// they become ready.
+    pub(crate) fn reconfigure(&mut self, handover: Handover) -> io::Result<()> {
+        let boards = map_boards(&handover)?;
+        if boards.memory != self.boards.memory || handover.spec.slots != self.spec.slots {
+            self.blocks = Blocks::new(handover.spec.slots);
+            let kept = self.members.iter().filter(|member| member.boards.memory == boards.memory);
+            let kept: Vec<Block> = kept.map(Member::block).collect();
+            kept.into_iter().for_each(|block| self.blocks.reserve(block));
+        }
+        self.last_epoch = self.last_epoch.max(boards.table.newest_epoch());
+        self.log = ErrorLog::new(handover.error_log, handover.spec.log_level);
+        self.spec = handover.spec;
+        self.listener = handover.listener;
+        self.slots = handover.slots;
+        self.boards = boards;
+        self.is_ending = false;
+        self.is_failing = false;
+        self.boards.table.set_group(&GroupState::Serving);
+        self.begin_generation();
+        Ok(())
+    }
+
+    fn begin_generation(&mut self) {
+        self.generation += 1;
+        self.replaced = 0;
+        self.backoff.reset();
+    }
+
+    /// The group is no longer configured, or httpd stops (`is_urgent`).
+    pub(crate) fn end(&mut self, is_urgent: bool, now: Instant) {
+        self.is_ending = true;
+        let timeout = self.spec.shutdown_timeout;
+        self.members.iter_mut().for_each(|member| member.drain(is_urgent, timeout, now));
+    }
+
+    /// Does what is due: starts what is missing, drains what is replaced, kills what is late.
+    pub(crate) fn tend(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        for member in &mut self.members {
+            if member.enforce(now) {
+                let (group, pid) = (&self.spec.engine.process_group, member.process.pid);
+                self.log.log(
+                    Level::INFO,
+                    &format!(
+                        "Daemon process '{group}' with pid={pid} has not ended within its \
+                         shutdown timeout; killing it."
+                    ),
+                );
+            }
+        }
+        self.slots_rest = self.slots_rest.filter(|rested| *rested > now);
+        if !self.is_ending {
+            self.start_missing(context);
+            self.drain_replaced(now);
+        }
+    }
+
+    fn current(&self) -> impl Iterator<Item = &Member> {
+        let is_current =
+            |member: &&Member| member.generation == self.generation && !member.is_draining();
+        self.members.iter().filter(is_current)
+    }
+
+    /// One older process for each new one that is ready, and all of them when the new ones are
+    /// complete or cannot be started.
+    fn drain_replaced(&mut self, now: Instant) {
+        let ready = self.current().filter(|member| member.is_ready()).count();
+        let is_complete = ready >= self.spec.processes as usize || self.backoff.is_failing();
+        let (generation, timeout) = (self.generation, self.spec.shutdown_timeout);
+        let older = self
+            .members
+            .iter_mut()
+            .filter(|member| member.generation < generation && !member.is_draining());
+        let due = if is_complete { usize::MAX } else { ready.saturating_sub(self.replaced) };
+        for member in older.take(due) {
+            member.drain(false, timeout, now);
+            self.replaced = self.replaced.saturating_add(1);
+        }
+    }
+
+    /// When [`Self::tend`] has something to do.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let members = self.members.iter().filter_map(Member::deadline).min();
+        let is_short = !self.is_ending && self.current().count() < self.spec.processes as usize;
+        let start = [self.backoff.pause(now), self.slots_rest];
+        let start = start.into_iter().flatten().max().filter(|_| is_short);
+        members.into_iter().chain(start).min()
+    }
+}
+
+fn map_boards(handover: &Handover) -> io::Result<Boards> {
+    let stat = rustix::fs::fstat(&handover.slots)?;
+    Ok(Boards {
+        table: Rc::new(ProcessTable::writer(handover.table.as_fd())?),
+        slots: Rc::new(Slots::map(handover.slots.as_fd(), handover.spec.slots)?),
+        memory: (stat.st_dev, stat.st_ino),
+    })
+}
