@@ -71,8 +71,8 @@ impl<'r> Output<'r> {
         self.pass()
     }
 
-    /// Adds part of a regular file and passes everything on; the filters send it later, so the
-    /// descriptor is duplicated for the request.
+    /// Adds part of a regular file, held back for the end of the response: httpd answers range
+    /// requests for what it gets in one piece. The descriptor is duplicated for the request.
     pub(crate) fn write_file(
         &mut self,
         file: BorrowedFd<'_>,
@@ -93,7 +93,7 @@ impl<'r> Output<'r> {
             // SAFETY: a file bucket that was just made.
             unsafe { ffi::apr_bucket_file_enable_mmap(bucket.as_ptr(), 0) };
         }
-        self.pass()
+        Ok(())
     }
 
     fn duplicate(
@@ -148,6 +148,10 @@ impl<'r> Output<'r> {
     /// backend breaks).
     pub(crate) fn abort(&mut self) {
         self.request.close_connection_after();
+        // Headers first: an error bucket in front of them would become an error page.
+        if self.flush().is_err() {
+            return;
+        }
         let pool = self.request.record().pool;
         // SAFETY: a live pool and allocator.
         let error = unsafe {

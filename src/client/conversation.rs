@@ -42,6 +42,8 @@ pub(super) struct Conversation<'r, 'c> {
     frames: FrameReader,
     /// When the daemon was last heard of.
     heard: Instant,
+    /// Whether the daemon has said that it sends more at once.
+    expects_more: bool,
 }
 
 /// How an attempt ended.
@@ -50,6 +52,17 @@ pub(super) enum Verdict<'r> {
     Answered(Status),
     /// No process has started it.
     NotStarted(Responder<'r>),
+}
+
+/// What waiting for frames gave.
+enum Wait {
+    Frames,
+    EndOfFile,
+    ClientGone,
+    /// The process is gone, or as good as gone, in these words.
+    Dead(String),
+    /// No process has started the request, and none will.
+    Failed(Failure),
 }
 
 /// What follows a frame.
@@ -75,9 +88,18 @@ impl<'r, 'c> Conversation<'r, 'c> {
         let limit = group.definition.connect_timeout.saturating_sub(start.elapsed());
         let socket = socket::connect_within(link.address(), limit)
             .map_err(|error| fate::cannot_connect(job, group, &error))?;
-        let frames = FrameReader::new();
-        let heard = Instant::now();
-        Ok(Self { job, group, link, request_id, start, responder, socket, frames, heard })
+        Ok(Self {
+            job,
+            group,
+            link,
+            request_id,
+            start,
+            responder,
+            socket,
+            frames: FrameReader::new(),
+            heard: Instant::now(),
+            expects_more: false,
+        })
     }
 
     /// Sends the request and relays the answer.
@@ -88,7 +110,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
     ) -> Result<Verdict<'r>, Failure> {
         if upload.send_request(self.socket.as_fd(), self.request_id, head).is_err() {
             // A draining daemon closes without reading; whatever it said is still to be read.
-            return self.after_end_of_file(upload);
+            return self.after_end_of_file();
         }
         loop {
             match self.drain(upload) {
@@ -96,8 +118,12 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Ok(Some(step)) => return self.finish(step, upload),
                 Err(error) => return self.fail(fate::garbled, &error.to_string()),
             }
-            if !self.await_frames()? {
-                return self.after_end_of_file(upload);
+            match self.await_frames() {
+                Wait::Frames => {}
+                Wait::EndOfFile => return self.after_end_of_file(),
+                Wait::ClientGone => return self.finish(Step::ClientGone, upload),
+                Wait::Dead(how) => return self.fail(fate::died, &how),
+                Wait::Failed(failure) => return Err(failure),
             }
         }
     }
@@ -105,7 +131,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
     /// Handles every frame that has arrived.
     fn drain(&mut self, upload: &mut Upload<'_>) -> io::Result<Option<Step>> {
         loop {
-            let Event::Frame(header, payload, more) = self.frames.next()? else { return Ok(None) };
+            let Event::Frame(header, payload) = self.frames.next()? else { return Ok(None) };
             if header.request_id != self.request_id {
                 return Err(io::Error::other("frame of another request"));
             }
@@ -121,9 +147,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     Step::Next
                 }
                 Kind::Data => {
-                    let pace =
-                        if more || header.flags & MORE != 0 { Pace::More } else { Pace::Unknown };
-                    sent(self.responder.write(payload, pace))?
+                    // Held back until the connection is silent: `await_frames` flushes.
+                    self.expects_more = header.flags & MORE != 0;
+                    sent(self.responder.write(payload, Pace::More))?
                 }
                 Kind::Log => {
                     log_record(self.job, header, payload);
@@ -143,23 +169,25 @@ impl<'r, 'c> Conversation<'r, 'c> {
         }
     }
 
-    /// Waits for more bytes; `false` at the end of file.
-    fn await_frames(&mut self) -> Result<bool, Failure> {
-        if self.responder.is_unflushed() {
+    /// Waits for more bytes.
+    fn await_frames(&mut self) -> Wait {
+        if self.responder.is_unflushed() && !self.expects_more {
             let delay = self.group.definition.response_flush_delay;
             // Blocks that follow each other quickly leave together.
             if !self.poll(delay) && self.responder.flush().is_err() {
-                return Ok(false);
+                return Wait::ClientGone;
             }
         }
         while !self.poll(HEARTBEAT) {
-            self.check_on_request()?;
+            if let Some(trouble) = self.look_for_trouble() {
+                return trouble;
+            }
         }
         self.heard = Instant::now();
         match self.frames.receive(self.socket.as_fd()) {
-            Ok(more) => Ok(more),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(_) => Ok(false),
+            Ok(true) => Wait::Frames,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Wait::Frames,
+            Ok(false) | Err(_) => Wait::EndOfFile,
         }
     }
 
@@ -169,28 +197,29 @@ impl<'r, 'c> Conversation<'r, 'c> {
         socket::poll_readable(self.socket.as_fd(), limit).unwrap_or(true)
     }
 
-    /// Nothing was heard for a while: does anybody still work on it?
-    fn check_on_request(&self) -> Result<(), Failure> {
+    /// Nothing was heard for a while: does anybody still work on the request?
+    fn look_for_trouble(&self) -> Option<Wait> {
         let definition = &self.group.definition;
-        if self.responder.has_begun() {
-            return Ok(());
-        }
         match fate::of(self.link, self.request_id) {
-            Fate::Dead(how) => return Err(fate::died(self.job, self.group, &how)),
+            Fate::Dead(how) => return Some(Wait::Dead(how)),
             Fate::Running => {}
             Fate::Queued => {
                 if let Some(failure) = fate::failing(self.job, self.group, self.link) {
-                    return Err(failure);
+                    return Some(Wait::Failed(failure));
                 }
                 if definition.queue_timeout.is_some_and(|limit| self.start.elapsed() > limit) {
-                    return Err(fate::queue_timed_out(self.job, self.group));
+                    return Some(Wait::Failed(fate::queue_timed_out(self.job, self.group)));
                 }
             }
         }
-        if self.heard.elapsed() > definition.socket_timeout {
-            return Err(fate::timed_out(self.job, self.group));
-        }
-        Ok(())
+        let is_late = self.heard.elapsed() > definition.socket_timeout;
+        is_late.then(|| {
+            if self.responder.has_begun() {
+                Wait::Dead("nothing was heard within socket-timeout".into())
+            } else {
+                Wait::Failed(fate::timed_out(self.job, self.group))
+            }
+        })
     }
 
     fn finish(self, step: Step, upload: &Upload<'_>) -> Result<Verdict<'r>, Failure> {
@@ -209,8 +238,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
         })
     }
 
-    fn after_end_of_file(self, upload: &mut Upload<'_>) -> Result<Verdict<'r>, Failure> {
-        let _ = upload;
+    fn after_end_of_file(self) -> Result<Verdict<'r>, Failure> {
         match fate::after_end_of_file(self.link, self.request_id) {
             Fate::Queued if !self.responder.has_begun() => Ok(Verdict::NotStarted(self.responder)),
             Fate::Dead(how) => self.fail(fate::died, &how),

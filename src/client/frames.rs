@@ -21,9 +21,8 @@ pub(super) struct FrameReader {
 /// What the connection gave.
 #[derive(Debug)]
 pub(super) enum Event<'b> {
-    /// A whole frame, or a piece of a data frame; the flag says whether bytes of further frames
-    /// (or of the rest of this one) have arrived already or are announced.
-    Frame(Header, &'b [u8], bool),
+    /// A whole frame, or a piece of a data frame.
+    Frame(Header, &'b [u8]),
     /// The bytes received so far hold no further frame.
     Incomplete,
 }
@@ -70,8 +69,7 @@ impl FrameReader {
         }
         let first = self.start + HEADER;
         self.start = first + length;
-        let more = self.start < self.end;
-        Ok(Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default(), more))
+        Ok(Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default()))
     }
 
     /// What is there of a data frame of which `left` bytes are still to come.
@@ -85,7 +83,6 @@ impl FrameReader {
                 return Event::Incomplete;
             }
         }
-        let more = self.start < self.end || self.data.is_some();
-        Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default(), more)
+        Event::Frame(header, self.buffer.get(first..self.start).unwrap_or_default())
     }
 }

@@ -178,13 +178,16 @@ impl Exchange for ApacheExchange<'_> {
 
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
         self.with(|side| {
-            side.responder.write(block, pace)?;
-            let is_burst = side.flushed.is_some_and(|last| last.elapsed() < DELAY);
             if pace == Pace::More || side.is_scheduled {
-                return Ok(());
+                return side.responder.write(block, Pace::More);
             }
-            side.is_scheduled = is_burst && flusher::schedule(Box::new(Pending(self.0.share())));
-            if side.is_scheduled { Ok(()) } else { side.flush() }
+            let is_burst = side.flushed.is_some_and(|last| last.elapsed() < DELAY);
+            if is_burst && flusher::schedule(Box::new(Pending(self.0.share()))) {
+                side.is_scheduled = true;
+                return side.responder.write(block, Pace::More);
+            }
+            side.responder.write(block, pace)?;
+            side.flush()
         })?
     }
 
