@@ -198,6 +198,19 @@ pub(crate) fn end_interpreter(
     true
 }
 
+/// Ends a sub-interpreter that could not be set up; the thread is attached with its first state.
+pub(crate) fn abandon_interpreter(
+    attached: Attached<'_>,
+    main: InterpreterPointer,
+    first: FirstState,
+) {
+    // SAFETY: the current state, the only one of its interpreter.
+    unsafe { ffi::Py_EndInterpreter(first.0) };
+    release_after_end(main);
+    // Nothing is attached any more: there is nothing to detach.
+    let _ended = std::mem::ManuallyDrop::new(attached);
+}
+
 /// Since CPython 3.12 no GIL is held after `Py_EndInterpreter`.
 #[cfg(Py_3_12)]
 fn release_after_end(_main: InterpreterPointer) {}

@@ -1,6 +1,6 @@
 """The Python side of an interpreter's set-up; run once in every interpreter by bootstrap.rs.
 
-Nothing here is called per request, apart from `text_stream` and the formatting of tracebacks.
+Nothing here is called per request, apart from the formatting of tracebacks.
 """
 
 import importlib.util
@@ -18,8 +18,7 @@ def text_stream(log):
 def set_streams(error_log, output_log):
     """Sends sys.stderr and sys.stdout to the error log and names the program."""
     sys.stderr = text_stream(error_log)
-    if os.getpid() != 0 and output_log is not None:
-        sys.stdout = text_stream(output_log)
+    sys.stdout = text_stream(output_log)
     sys.argv = ["mod_wsgi"]
 
 

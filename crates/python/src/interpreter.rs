@@ -61,7 +61,9 @@ impl Interpreters {
     pub(crate) fn start(spec: &EngineSpec) -> Result<Self, String> {
         // SAFETY: the caller has just initialised CPython on this thread.
         let (pointer, attached) = unsafe { attach::adopt_main() };
-        let main = set_up(attached.py(), spec, "", pointer, pointer, None)?;
+        let py = attached.py();
+        let state = State::make(py, spec, "").map_err(|raised| reason(py, raised))?;
+        let main = keep(spec, "", [pointer, pointer], None, state);
         Ok(Self { main, others: RwLock::default(), making: Mutex::default() })
     }
 
@@ -109,22 +111,26 @@ impl Interpreters {
         let attached = self.main.attach().ok_or("the process is ending")?;
         let (pointer, first, attached) =
             attach::make_interpreter(attached).ok_or("CPython could not create it")?;
-        set_up(attached.py(), spec, name, pointer, self.main.pointer, Some(first))
+        match State::make(attached.py(), spec, name) {
+            Ok(state) => Ok(keep(spec, name, [pointer, self.main.pointer], Some(first), state)),
+            Err(raised) => {
+                let reason = reason(attached.py(), raised);
+                attach::abandon_interpreter(attached, self.main.pointer, first);
+                Err(reason)
+            }
+        }
     }
 }
 
-fn set_up(
-    py: Py<'_>,
+fn keep(
     spec: &EngineSpec,
     name: &str,
-    pointer: InterpreterPointer,
-    main: InterpreterPointer,
+    [pointer, main]: [InterpreterPointer; 2],
     first: Option<FirstState>,
-) -> Result<&'static Interpreter, String> {
-    let state = State::make(py, spec, name).map_err(|raised| reason(py, raised))?;
-    let place = place(spec, name);
-    let scripts = Scripts::default();
-    Ok(Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, place })))
+    state: State,
+) -> &'static Interpreter {
+    let (place, scripts) = (place(spec, name), Scripts::default());
+    Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, place }))
 }
 
 /// How log records name an interpreter, in the original's words.

@@ -30,8 +30,8 @@ pub(crate) struct State {
     pub(crate) file_wrapper: Stored,
     /// `mod_wsgi.RequestTimeout`.
     pub(crate) request_timeout: Stored,
-    /// Makes the text stream over a log.
-    pub(crate) text_stream: Stored,
+    /// `io.TextIOWrapper` and its arguments after the stream, as in `bootstrap.py`.
+    text_stream: [Stored; 6],
     /// The name `close`.
     pub(crate) close: Stored,
     /// The strings of [`keys::KEYS`], in their order.
@@ -88,7 +88,14 @@ impl State {
         for key in keys::KEYS {
             key_objects.push(Stored::new(py.interned(key)?));
         }
-        let text_stream = bootstrap.function(py, "text_stream")?;
+        let text_stream = [
+            py.import("io")?.attribute("TextIOWrapper")?,
+            py.text("utf-8")?,
+            py.text("replace")?,
+            py.none(),
+            py.boolean(true)?,
+            py.boolean(true)?,
+        ];
         Ok(Self {
             input: Stored::new(input::make(&module)?),
             adapter: Stored::new(adapter::make(&module)?),
@@ -96,13 +103,27 @@ impl State {
             log: Stored::new(log),
             file_wrapper: Stored::new(file_wrapper),
             request_timeout: Stored::new(request_timeout),
-            text_stream: Stored::new(text_stream),
+            text_stream: text_stream.map(Stored::new),
             close: Stored::new(py.interned("close")?),
             keys: key_objects,
             own_keys: OwnKeys::make(py)?,
             schemes: [Stored::new(py.interned("http")?), Stored::new(py.interned("https")?)],
             bootstrap,
         })
+    }
+
+    /// The text stream over a log: complete lines go through at once.
+    pub(crate) fn text_stream<'py>(&self, py: Py<'py>, log: &Ref<'_>) -> PyResult<Object<'py>> {
+        let [class, encoding, errors, newline, is_line_buffered, writes_through] =
+            &self.text_stream;
+        class.get(py).call(&[
+            log,
+            encoding.get(py),
+            errors.get(py),
+            newline.get(py),
+            is_line_buffered.get(py),
+            writes_through.get(py),
+        ])
     }
 
     /// The key object of a number of [`keys::KEYS`].

@@ -208,7 +208,7 @@ fn make_environ<'py>(py: Py<'py>, request: &Request<'_>) -> PyResult<Object<'py>
     let input = input::new(py, state.input.get(py), Arc::clone(request.lease))?;
     let target = Target::Request(Arc::clone(request.lease));
     let log = log_stream::new(py, state.log.get(py), target)?;
-    let errors = state.text_stream.get(py).call(&[&log])?;
+    let errors = state.text_stream(py, &log)?;
     let extras = Extras {
         input: &input,
         errors: &errors,
