@@ -12,6 +12,8 @@ pub(crate) enum Needs {
     Build,
     /// The test suite as well.
     Test,
+    /// The benchmarks as well.
+    Bench,
 }
 
 /// httpd with its headers, CPython with its headers, bindgen's libclang, a C compiler.
@@ -21,11 +23,15 @@ const BUILD: &[&str] =
 /// What the tests call besides: ab, curl, openssl, venv, and one C extension from Debian.
 const TEST: &[&str] = &["apache2-utils", "curl", "openssl", "python3-lxml", "python3-venv"];
 
+/// What the benchmarks call besides.
+const BENCH: &[&str] = &["wrk"];
+
 /// All packages of a level.
 pub(crate) fn wanted(needs: Needs) -> Vec<&'static str> {
     match needs {
         Needs::Build => BUILD.to_vec(),
         Needs::Test => BUILD.iter().chain(TEST).copied().collect(),
+        Needs::Bench => BUILD.iter().chain(TEST).chain(BENCH).copied().collect(),
     }
 }
 
@@ -34,6 +40,7 @@ pub(crate) fn tools(needs: Needs) -> &'static [&'static str] {
     match needs {
         Needs::Build => &["apxs", "cc"],
         Needs::Test => &["apxs", "cc", "curl", "openssl"],
+        Needs::Bench => &["ab", "apxs", "cc", "curl", "openssl", "wrk"],
     }
 }
 
@@ -99,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_package_with_a_service_is_never_installed() {
-        assert!(!wanted(Needs::Test).contains(&"apache2"));
+        assert!(!wanted(Needs::Bench).contains(&"apache2"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod part;
 mod venv;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,18 @@ pub(crate) struct Prepared {
     python: Python,
     venv: Option<PathBuf>,
     original: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// The venv of the applications.
+    pub(crate) fn venv(&self) -> Option<&Path> {
+        self.venv.as_deref()
+    }
+
+    /// The module file of the original.
+    pub(crate) fn original(&self) -> Option<&Path> {
+        self.original.as_deref()
+    }
 }
 
 /// How one part ended.
