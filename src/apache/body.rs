@@ -11,6 +11,8 @@ pub(crate) struct Body<'r> {
     request: Request<'r>,
     brigade: NonNull<ffi::apr_bucket_brigade>,
     ended: bool,
+    /// Why nothing more can be read: httpd's filters would go on behind the fault.
+    failed: Option<ReadError>,
 }
 
 /// Why a body cannot be read any further.
@@ -46,11 +48,18 @@ impl<'r> Body<'r> {
         // SAFETY: a live pool and allocator; the brigade lives in the pool.
         let brigade = unsafe { ffi::apr_brigade_create(record.pool, allocator) };
         let brigade = NonNull::new(brigade).ok_or(500u16)?;
-        Ok(Self { request, brigade, ended: false })
+        Ok(Self { request, brigade, ended: false, failed: None })
     }
 
     /// Reads up to `buffer.len()` bytes; `waits` says whether to wait for the first of them.
     pub(crate) fn read(&mut self, buffer: &mut [u8], waits: bool) -> Result<Read, ReadError> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => self.read_on(buffer, waits).inspect_err(|error| self.failed = Some(*error)),
+        }
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8], waits: bool) -> Result<Read, ReadError> {
         let mut filled = 0;
         while filled < buffer.len() {
             if self.ended {

@@ -147,11 +147,12 @@ impl<'r> Output<'r> {
     /// closed without the last chunk, a stream of HTTP/2 is reset (as mod_proxy does when its
     /// backend breaks).
     pub(crate) fn abort(&mut self) {
-        self.request.close_connection_after();
-        // Headers first: an error bucket in front of them would become an error page.
+        // Headers first: an error bucket in front of them would become an error page, and a
+        // connection that is to close would not be chunked, so that its end would look right.
         if self.flush().is_err() {
             return;
         }
+        self.request.close_connection_after();
         let pool = self.request.record().pool;
         // SAFETY: a live pool and allocator.
         let error = unsafe {

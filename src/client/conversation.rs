@@ -115,13 +115,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
         loop {
             match self.drain(upload) {
                 Ok(None) => {}
-                Ok(Some(step)) => return self.finish(step, upload),
+                Ok(Some(step)) => return self.finish(step),
                 Err(error) => return self.fail(fate::garbled, &error.to_string()),
             }
             match self.await_frames() {
                 Wait::Frames => {}
                 Wait::EndOfFile => return self.after_end_of_file(),
-                Wait::ClientGone => return self.finish(Step::ClientGone, upload),
+                Wait::ClientGone => return self.finish(Step::ClientGone),
                 Wait::Dead(how) => return self.fail(fate::died, &how),
                 Wait::Failed(failure) => return Err(failure),
             }
@@ -137,8 +137,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             }
             let step = match header.kind {
                 Kind::Want => {
-                    // A daemon that has stopped reading says why in its next frames.
-                    upload.send_more(self.socket.as_fd(), self.request_id).ok();
+                    self.send_body(upload);
                     Step::Next
                 }
                 Kind::Head => {
@@ -166,6 +165,20 @@ impl<'r, 'c> Conversation<'r, 'c> {
             if !matches!(step, Step::Next) {
                 return Ok(Some(step));
             }
+        }
+    }
+
+    /// The application waits for the request body.
+    fn send_body(&mut self, upload: &mut Upload<'_>) {
+        if self.responder.is_unflushed() {
+            // The client may wait for it before it sends more; its failure shows at the next
+            // write.
+            self.responder.flush().ok();
+        }
+        // A daemon that has stopped reading says why in its next frames.
+        upload.send_more(self.socket.as_fd(), self.request_id).ok();
+        if let Some(status) = upload.failure() {
+            self.responder.body_failed(status);
         }
     }
 
@@ -222,12 +235,12 @@ impl<'r, 'c> Conversation<'r, 'c> {
         })
     }
 
-    fn finish(self, step: Step, upload: &Upload<'_>) -> Result<Verdict<'r>, Failure> {
+    fn finish(self, step: Step) -> Result<Verdict<'r>, Failure> {
         Ok(match step {
             Step::Requeue if !self.responder.has_begun() => Verdict::NotStarted(self.responder),
             Step::Complete => Verdict::Answered(self.responder.complete()),
             Step::Failed(status) if !self.responder.has_begun() => {
-                let status = upload.failure().unwrap_or(status);
+                let status = self.responder.failure_status(status);
                 Verdict::Answered(Status::Http(if status >= 400 { status } else { 500 }))
             }
             // Nobody is left to answer; the access log keeps the application's status.

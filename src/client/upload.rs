@@ -60,16 +60,14 @@ impl<'r> Upload<'r> {
             match body.read(room, false) {
                 Ok(Read::Data(length)) => filled += length,
                 Ok(Read::NotYet | Read::End) => break,
-                Err(error) => {
-                    self.failure = Some(error.http_status());
-                    break;
-                }
+                // It comes again when the application reads this far.
+                Err(_) => break,
             }
         }
         self.first.truncate(filled);
     }
 
-    /// HTTP status for a body that could not be read, should the application answer nothing.
+    /// HTTP status for a body that could not be read, once the application has asked for it.
     pub(super) fn failure(&self) -> Option<u16> {
         self.failure
     }

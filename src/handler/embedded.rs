@@ -90,8 +90,6 @@ struct Side<'r> {
     request: Request<'r>,
     body: Option<Body<'r>>,
     responder: Responder<'r>,
-    /// Status for a body that could not be read, should the application answer nothing.
-    failed_body: Option<u16>,
     /// When output was last flushed.
     flushed: Option<Instant>,
     /// Whether the flusher will look.
@@ -105,7 +103,7 @@ impl<'r> Side<'r> {
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
                 .ok_or(Failure::internal("no output brigade"))?;
-        Ok(Self { request, body, responder, failed_body: None, flushed: None, is_scheduled: false })
+        Ok(Self { request, body, responder, flushed: None, is_scheduled: false })
     }
 
     fn finish(self, outcome: Outcome) -> Status {
@@ -114,7 +112,7 @@ impl<'r> Side<'r> {
             Outcome::Truncated => self.responder.truncate(),
             // The head has left: all that can be said is that the response is not complete.
             Outcome::Failed(_) if self.responder.has_begun() => self.responder.truncate(),
-            Outcome::Failed(status) => Status::Http(self.failed_body.unwrap_or(status)),
+            Outcome::Failed(status) => Status::Http(self.responder.failure_status(status)),
             // Embedded engines run a changed script again instead.
             Outcome::Stale => Status::Http(500),
         }
@@ -131,7 +129,7 @@ impl<'r> Side<'r> {
             Ok(Read::End | Read::NotYet) => Ok(0),
             Err(error) => {
                 self.request.close_connection_after();
-                self.failed_body = Some(error.http_status());
+                self.responder.body_failed(error.http_status());
                 Err(BodyError { reason: error.reason() })
             }
         }

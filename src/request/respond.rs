@@ -12,6 +12,9 @@ use crate::apache::{Request, hook::Status, output::Output, text::c_string};
 /// Blocks at least this long are passed on without being copied, in bytes.
 const LARGE: usize = 16 << 10;
 
+/// Status for a client that has stopped sending.
+const TIMED_OUT: u16 = 408;
+
 /// The response of one request.
 pub(crate) struct Responder<'r> {
     request: Request<'r>,
@@ -19,6 +22,7 @@ pub(crate) struct Responder<'r> {
     error_override: bool,
     allows_sendfile: bool,
     state: State,
+    body_failure: Option<u16>,
 }
 
 /// How far a response is.
@@ -49,7 +53,14 @@ impl<'r> Responder<'r> {
         allows_sendfile: bool,
     ) -> Option<Self> {
         let output = Output::open(request)?;
-        Some(Self { request, output, error_override, allows_sendfile, state: State::Waiting })
+        Some(Self {
+            request,
+            output,
+            error_override,
+            allows_sendfile,
+            state: State::Waiting,
+            body_failure: None,
+        })
     }
 
     /// Whether a head was given.
@@ -57,8 +68,25 @@ impl<'r> Responder<'r> {
         self.state != State::Waiting
     }
 
+    /// The request body could not be read; `status` says why in HTTP's terms. For a client that
+    /// has stopped sending the application cannot know a better answer.
+    pub(crate) fn body_failed(&mut self, status: u16) {
+        self.body_failure = Some(status);
+        if status == TIMED_OUT && self.state == State::Waiting {
+            self.state = State::Replaced(Replacement::ErrorPage(status));
+        }
+    }
+
+    /// The status of a request whose application has no answer of its own but `status`.
+    pub(crate) fn failure_status(&self, status: u16) -> u16 {
+        self.body_failure.unwrap_or(status)
+    }
+
     /// Sets status and headers.
     pub(crate) fn head(&mut self, head: &ResponseHead) {
+        if self.state != State::Waiting {
+            return;
+        }
         if self.error_override && head.status >= 400 {
             self.keep_error_headers(head);
             self.state = State::Replaced(Replacement::ErrorPage(head.status));
@@ -165,7 +193,8 @@ impl<'r> Responder<'r> {
                 self.output.abort();
                 Status::Ok
             }
-            State::Waiting | State::Replaced(_) => Status::Http(500),
+            State::Replaced(Replacement::ErrorPage(status)) => Status::Http(*status),
+            State::Waiting | State::Replaced(Replacement::Redirect(_)) => Status::Http(500),
         }
     }
 
