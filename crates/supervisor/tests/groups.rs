@@ -92,6 +92,25 @@ fn a_process_that_ignores_its_end_is_killed_after_the_shutdown_timeout() {
 }
 
 #[test]
+fn everything_ends_when_httpds_parent_is_killed() {
+    let mut rig = Rig::start_below_parent();
+    let mut spec = rig.spec(&rig.stand_in("ready", READY));
+    spec.processes = 2;
+    rig.configure(&spec);
+    let processes = rig.wait_ready(2);
+    let stat = fs::read_to_string(format!("/proc/{}/stat", processes[0].pid)).unwrap();
+    let parent = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap();
+    let supervisor: u32 = parent.parse().unwrap();
+    kill(rig.supervisor_pid(), libc::SIGKILL);
+    rig.wait_end();
+    // Our end of the control socket is still open, as httpd's children may hold copies.
+    rig.wait("the end of all", || {
+        let is_gone = processes.iter().all(|process| !is_alive(process.pid));
+        (is_gone && !is_alive(supervisor)).then_some(())
+    });
+}
+
+#[test]
 fn repeated_deaths_at_start_back_off_and_the_group_says_why() {
     let rig = Rig::start();
     let code = "control.send(b'{\"Failed\": \"no Python here\"}')\nsys.exit(1)\n";

@@ -200,6 +200,67 @@ fn replacements_under_load_lose_no_request() {
     assert!(served.load(Ordering::Relaxed) > 100);
 }
 
+/// What an httpd child does with a request: again when nobody has started it, never otherwise.
+/// `false` when it was lost with its process.
+fn relay(stack: &Stack, script: &Path) -> bool {
+    let id = stack.id();
+    loop {
+        let answer = Answer::read(&stack.rig.request(id, script, false));
+        match answer.end {
+            Some((Kind::Requeue, _)) => {}
+            None if stack.rig.group.slots.find(id).is_none() => {}
+            None => return false,
+            Some(_) => {
+                ends_well(&answer);
+                return true;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_request_runs_twice_however_often_processes_are_killed() {
+    let stack = Stack::start(|spec| spec.processes = 2);
+    let script = stack.script(
+        "once.wsgi",
+        "import os
+log = os.open('ran', os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def application(environ, start_response):
+    os.write(log, environ['PATH_INFO'].encode())
+    start_response('200 OK', [])
+    return [b'ran']
+",
+    );
+    let (is_done, lost) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    if !relay(&stack, &script) {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let _ending = SetOnDrop(&is_done);
+        for round in 0..20 {
+            let ready =
+                stack.rig.wait("a process", || Some(stack.rig.ready()).filter(|r| !r.is_empty()));
+            kill(ready[round % ready.len()].pid, libc::SIGKILL);
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let ran = fs::read_to_string(stack.rig.folder.path().join("ran")).unwrap();
+    let mut ids: Vec<&str> = ran.split('/').skip(1).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "some ran twice");
+    assert!(count > 500, "{count} requests");
+    // Each of 20 processes had two threads.
+    assert!(lost.load(Ordering::Relaxed) <= 40, "{lost:?} lost");
+}
+
 #[test]
 fn a_request_in_flight_survives_the_death_of_the_supervisor() {
     let mut stack = Stack::start(|_| ());
@@ -263,8 +324,7 @@ import os, signal, time
 def application(environ, start_response):
     child = os.fork()
     if child == 0:
-        if environ.get('PATH_INFO') == '/':
-            time.sleep(60)
+        time.sleep(60)
         os._exit(0)
     start_response('200 OK', [])
     return [str(child).encode()]

@@ -66,13 +66,27 @@ impl Rig {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let (control, supervisor) = start_supervisor(folder.path());
+        let (control, supervisor) = start_supervisor(folder.path(), &mut supervisor_command());
         Self { folder, group: GroupFiles::create(), control: Some(control), supervisor }
+    }
+
+    /// A rig whose supervisor has a parent other than the test, which the test may kill:
+    /// [`Rig::supervisor_pid`] is then the parent's.
+    pub(crate) fn start_below_parent() -> Self {
+        let mut rig = Self::start();
+        rig.control = None;
+        rig.wait_end();
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg("\"$0\" & wait").arg(env!("CARGO_BIN_EXE_wsgi-supervisor"));
+        let (control, supervisor) = start_supervisor(rig.folder.path(), &mut command);
+        rig.control = Some(control);
+        rig.supervisor = supervisor;
+        rig
     }
 
     /// Replaces a supervisor that has died.
     pub(crate) fn restart_supervisor(&mut self) {
-        let (control, supervisor) = start_supervisor(self.folder.path());
+        let (control, supervisor) = start_supervisor(self.folder.path(), &mut supervisor_command());
         self.control = Some(control);
         self.supervisor = supervisor;
     }
@@ -198,7 +212,8 @@ impl Rig {
         head.script_mtime = mtime(script);
         head.flags = flag::SCRIPT_RELOADING | if has_body { flag::BODY } else { 0 };
         let mut builder = RequestHeadBuilder::new();
-        for (key, value) in [("REQUEST_METHOD", "GET"), ("SCRIPT_NAME", ""), ("PATH_INFO", "/")] {
+        let path = format!("/{id}");
+        for (key, value) in [("REQUEST_METHOD", "GET"), ("SCRIPT_NAME", ""), ("PATH_INFO", &path)] {
             builder.entry(key.as_bytes(), Some(value.as_bytes()));
         }
         let bytes = builder.finish(&head);
@@ -206,7 +221,10 @@ impl Rig {
         let connection = socket::connect(self.group.listener.address.as_fd()).unwrap();
         socket::set_timeouts(connection.as_fd(), 20).unwrap();
         let parts = [IoSlice::new(&header), IoSlice::new(&bytes)];
-        socket::send_vectored(connection.as_fd(), &parts).unwrap();
+        // A process killed between its accept and this send: the answer will be an end of file.
+        if let Err(error) = socket::send_vectored(connection.as_fd(), &parts) {
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        }
         connection
     }
 
@@ -275,11 +293,14 @@ fn mtime(path: &Path) -> i64 {
     since.as_micros().try_into().unwrap()
 }
 
-fn start_supervisor(folder: &Path) -> (OwnedFd, Child) {
+fn supervisor_command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_wsgi-supervisor"))
+}
+
+fn start_supervisor(folder: &Path, command: &mut Command) -> (OwnedFd, Child) {
     let (control, other) = socket::pair().unwrap();
     let log =
         fs::File::options().create(true).append(true).open(folder.join("supervisor.log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wsgi-supervisor"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let raw = other.as_raw_fd();
     let place = move || {
