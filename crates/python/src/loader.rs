@@ -11,7 +11,7 @@ use crate::{
     bootstrap::compile,
     interpreter::Interpreter,
     log,
-    object::{Class, Object, Py, PyResult, Ref},
+    object::{Class, Object, Py, PyResult, Raised, Ref},
     script::{Loaded, Turn, modification_time},
     traceback,
 };
@@ -50,18 +50,10 @@ pub(crate) fn load(
         let mtime = modification_time(path);
         (mtime, std::fs::read(Path::new(OsStr::from_bytes(path))))
     });
-    let source = match source {
-        Ok(source) => source,
-        Err(error) => {
-            let tag = tags.compile;
-            let text = format!(
-                "{tag}: [script {shown}] Could not read or compile source file '{shown}': {error}"
-            );
-            py.detached(|| log::current(Level::ERROR, &text));
-            return None;
-        }
-    };
-    let code = match py.file_name(path).and_then(|name| compile(py, &source, &name)) {
+    let code = source
+        .map_err(|error| raise_io_error(py, path, &error))
+        .and_then(|source| compile(py, &source, &*py.file_name(path)?));
+    let code = match code {
         Ok(code) => code,
         Err(raised) => {
             let text = format!("Could not read or compile source file '{shown}'.");
@@ -85,6 +77,21 @@ pub(crate) fn load(
             report(py, interpreter, tag, &shown, &text, exception);
             None
         }
+    }
+}
+
+/// The `OSError` that Python's own `open` would have raised.
+fn raise_io_error(py: Py<'_>, path: &[u8], error: &std::io::Error) -> Raised {
+    let made = || -> PyResult<Object<'_>> {
+        let number = py.int(error.raw_os_error().unwrap_or_default().into())?;
+        let os = py.import("os")?;
+        let text = os.call_method("strerror", &[&number])?;
+        let class = py.import("builtins")?.attribute("OSError")?;
+        class.call(&[&number, &text, &*py.file_name(path)?])
+    };
+    match made() {
+        Ok(exception) => py.raise_object(&exception),
+        Err(raised) => raised,
     }
 }
 

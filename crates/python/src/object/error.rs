@@ -110,6 +110,14 @@ impl<'py> Py<'py> {
         Raised::pending()
     }
 
+    /// Raises an exception object, with the traceback it carries.
+    pub(crate) fn raise_object(self, exception: &Ref<'_>) -> Raised {
+        let class = exception.type_pointer().cast::<ffi::PyObject>();
+        // SAFETY: attached, an object and its class; raises SystemError for what is no exception.
+        unsafe { ffi::PyErr_SetObject(class, exception.as_ptr()) };
+        Raised::pending()
+    }
+
     /// Raises from a class, value and traceback as `sys.exc_info()` gives them.
     pub(crate) fn raise_parts(self, class: &Ref<'_>, value: &Ref<'_>, trace: &Ref<'_>) -> Raised {
         if value.is_exception(Class::Base) {
@@ -118,10 +126,7 @@ impl<'py> Py<'py> {
                 // with an exception of its own, replaced below.
                 unsafe { ffi::PyException_SetTraceback(value.as_ptr(), trace.as_ptr()) };
             }
-            let class = value.type_pointer().cast::<ffi::PyObject>();
-            // SAFETY: an exception object and its class.
-            unsafe { ffi::PyErr_SetObject(class, value.as_ptr()) };
-            return Raised::pending();
+            return self.raise_object(value);
         }
         // SAFETY: attached; raises SystemError for what is no exception class.
         unsafe { ffi::PyErr_SetObject(class.as_ptr(), value.as_ptr()) };

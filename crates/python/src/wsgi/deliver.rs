@@ -139,10 +139,10 @@ fn complete(py: Py<'_>, request: &Request<'_>) -> Outcome {
 
 fn log_shortfall(request: &Request<'_>, (expected, produced): (u64, u64)) {
     let text = format!(
-        "Content length mismatch: expected {expected} bytes of response content, the application \
-         produced {produced}"
+        "WSGI1024: Content length mismatch: the response is shorter than its Content-Length \
+         header, {produced} of {expected} bytes"
     );
-    request.exchange.log(Level::DEBUG, &text);
+    request.exchange.log(Level::INFO, &text);
 }
 
 /// Sends the kept part of a response. Called detached, after the Python part has ended.

@@ -87,9 +87,9 @@ pub(crate) fn send(
 
 /// Says once that output beyond the Content-Length is dropped. Called detached.
 pub(crate) fn log_excess(exchange: &dyn Exchange) {
-    let text = "Content length mismatch: response content exceeds the Content-Length header, \
-                the excess is dropped";
-    exchange.log(Level::DEBUG, text);
+    let text = "WSGI1023: Content length mismatch: the response is longer than its Content-Length \
+                header, the rest is dropped";
+    exchange.log(Level::INFO, text);
 }
 
 /// Notes a failure in the response.

@@ -73,9 +73,9 @@ fn scripts_that_do_not_load_are_a_500_and_tried_again() {
 fn scripts_that_cannot_be_read_are_a_500() {
     let script = Script::new(HELLO);
     std::fs::remove_file(script.path()).unwrap();
-    script.get().assert_failed("No such file or directory");
+    script.get().assert_failed("FileNotFoundError: [Errno 2] No such file or directory: '/");
     std::fs::create_dir(script.path()).unwrap();
-    script.get().assert_failed("Is a directory");
+    script.get().assert_failed("IsADirectoryError: [Errno 21] Is a directory: '/");
 }
 
 #[test]

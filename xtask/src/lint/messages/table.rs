@@ -294,6 +294,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason.",
     },
     Message {
+        code: 1023,
+        meaning: "The application produced more than the Content-Length it announced; the rest is dropped.",
+        remedy: "Correct the application's Content-Length, or leave it out.",
+    },
+    Message {
+        code: 1024,
+        meaning: "The application produced less than the Content-Length it announced; the connection is closed, so that the client can tell.",
+        remedy: "Correct the application's Content-Length, or leave it out.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",
