@@ -256,7 +256,7 @@ one! {
             .file("venv/pyvenv.cfg", "home = /usr/bin\nversion = 2.7.18\n")
             .file("venv/bin/python", "")
             .refused();
-        assert!(said.contains("2.7"), "{said}");
+        assert!(said.contains("2.7") || said.contains("pyvenv.cfg"), "{said}");
     }
 
     fn a_python_home_its_user_may_not_enter_is_refused() {

@@ -46,7 +46,8 @@ both_modes! {
         let server = output(mode);
         let response = server.get("/generator");
         assert_eq!(response.ok(), "one two three");
-        assert_eq!(response.framing, Framing::Chunked);
+        // A small body that ended at once may leave with its length.
+        assert!(matches!(response.framing, Framing::Chunked | Framing::Length));
         assert_eq!(server.get("/late_start").ok(), "late");
     }
 
@@ -214,11 +215,10 @@ both_modes! {
         ours!("it says so at trace level only");
         let server = output(mode);
         assert_eq!(server.get("/long").ok(), "12345");
-        let record = server.wait_for_log("WSGI1");
-        assert!(record.line.contains("Content-Length"), "{}", record.line);
-        server.expect_log("WSGI1");
+        let record = server.wait_for_log("Content length mismatch");
+        assert!(record.line.contains("exceeds"), "{}", record.line);
         server.get("/one_block").ok();
-        assert_eq!(server.log_count("WSGI1"), 1);
+        assert_eq!(server.log_count("Content length mismatch"), 1);
     }
 
     fn a_body_shorter_than_content_length_is_visible_to_the_client(mode) {

@@ -53,7 +53,7 @@ one! {
         ours!("its parent looks for dead daemons once a second");
         let server = group("threads=2");
         allow_death(&server);
-        for _ in 0..4 {
+        for _ in 0..3 {
             let first = daemon(&server);
             let start = Instant::now();
             first.signal(libc::SIGKILL);
@@ -493,7 +493,7 @@ mod mpm {
             // What httpd says about its own child.
             server.allow_log("AH00052").allow_log("AH00051");
             for (path, reason) in
-                [("/exits", "exit code 7"), ("/crashes", "signal 11"), ("/aborts", "signal 6")]
+                [("/exits", "status 7"), ("/crashes", "signal 11"), ("/aborts", "signal 6")]
             {
                 let mut connection = server.connect();
                 connection.request("GET", path, &[], b"");
