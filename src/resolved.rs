@@ -218,8 +218,9 @@ impl Surroundings<'_> {
             socket_timeout: seconds(group.socket_timeout),
             queue_timeout: group.queue_timeout.map_or(0, seconds),
             log_level: log::level_of(home),
-            // Old and new processes side by side, and two that are being replaced besides.
-            slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(2)),
+            // Old and new processes side by side, and some that have just died: their slots rest
+            // until nobody looks for their requests any more.
+            slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(8)),
         }
     }
 

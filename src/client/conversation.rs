@@ -8,7 +8,7 @@ use std::{
 
 use wsgi_core::{
     exchange::{Pace, SendError},
-    frame::{Header, Kind, MORE},
+    frame::{Extent, Header, Kind, MORE},
     head::ResponseHead,
     level::Level,
 };
@@ -150,6 +150,10 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     self.expects_more = header.flags & MORE != 0;
                     sent(self.responder.write(payload, Pace::More))?
                 }
+                Kind::File => {
+                    let extent = Extent::decode(payload).map_err(io::Error::other)?;
+                    self.send_file(extent)?
+                }
                 Kind::Log => {
                     log_record(self.job, header, payload);
                     Step::Next
@@ -166,6 +170,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 return Ok(Some(step));
             }
         }
+    }
+
+    /// The body is part of a file, which httpd sends itself.
+    fn send_file(&mut self, extent: Extent) -> io::Result<Step> {
+        let file = self.frames.take_descriptor().filter(socket::is_readable_file);
+        let file = file.ok_or_else(|| io::Error::other("file frame without a readable file"))?;
+        sent(self.responder.write_file(file.as_fd(), extent.offset, extent.length))
     }
 
     /// The application waits for the request body.

@@ -52,7 +52,7 @@ pub(super) fn after_end_of_file(link: &Link, request_id: u64) -> Fate {
 
 fn describe(pid: u32, end: End) -> String {
     match end {
-        End::Exited(status) => format!("process {pid} exited with status {status}"),
+        End::Exited(status) => format!("process {pid} ended with exit code {status}"),
         End::Signaled(signal) => {
             format!("process {pid} was terminated by signal {signal} ({})", signal_name(signal))
         }

@@ -1,6 +1,9 @@
 //! Frames out of the bytes of a connection, without copying response bodies.
 
-use std::{io, os::fd::BorrowedFd};
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use wsgi_core::frame::{HEADER, Header, Kind};
 use wsgi_ipc::socket;
@@ -16,6 +19,8 @@ pub(super) struct FrameReader {
     end: usize,
     /// The data frame being handed out piece by piece.
     data: Option<(Header, usize)>,
+    /// Descriptors that came with frames that have not been handed out.
+    descriptors: Vec<OwnedFd>,
 }
 
 /// What the connection gave.
@@ -29,7 +34,7 @@ pub(super) enum Event<'b> {
 
 impl FrameReader {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; CHUNK], start: 0, end: 0, data: None }
+        Self { buffer: vec![0; CHUNK], start: 0, end: 0, data: None, descriptors: Vec::new() }
     }
 
     /// Receives what has arrived; `false` at the end of file.
@@ -44,9 +49,14 @@ impl FrameReader {
             self.buffer.resize(self.end + CHUNK, 0);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let length = socket::receive_some(socket, room, true)?;
+        let length = socket::receive_with_descriptors(socket, room, &mut self.descriptors)?;
         self.end += length;
         Ok(length > 0)
+    }
+
+    /// The descriptor that came with the file frame just handed out: a response has one at most.
+    pub(super) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.descriptors.pop()
     }
 
     /// The next frame among the bytes received.

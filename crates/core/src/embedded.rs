@@ -90,12 +90,8 @@ pub struct HostTable {
         reason: *mut Reason,
     ) -> isize,
     /// Logs a record (UTF-8) of the request, or of the server when `exchange` is null.
-    pub log: unsafe extern "C" fn(
-        exchange: *mut c_void,
-        level: u8,
-        record: *const u8,
-        length: usize,
-    ),
+    pub log:
+        unsafe extern "C" fn(exchange: *mut c_void, level: u8, record: *const u8, length: usize),
 }
 
 /// The library's functions.
@@ -111,11 +107,7 @@ pub struct EmbeddedTable {
         reason: *mut Reason,
     ) -> i32,
     /// Answers one request; returns [`served`]. Any thread of the child may call it.
-    pub serve: unsafe extern "C" fn(
-        exchange: *mut c_void,
-        head: *const u8,
-        length: usize,
-    ) -> i32,
+    pub serve: unsafe extern "C" fn(exchange: *mut c_void, head: *const u8, length: usize) -> i32,
     /// Ends the interpreters and CPython (best effort). Called once, at the end of the child.
     pub stop: unsafe extern "C" fn(),
 }

@@ -7,7 +7,7 @@
 //! httpd to daemon:  Request, then Body* when the daemon asks with Want (a small body that is
 //!                   already there follows Request at once); the last Body carries LAST
 //! daemon to httpd:  Requeue                                   nothing was run: ask another process
-//!                   (Log | Want)*, Head, (Log | Want | Data)*, End | Abort
+//!                   (Log | Want)*, Head, (Log | Want | Data)* [File], End | Abort
 //!                   (Log | Want)*, Fail                       no response was begun
 //! ```
 //!
@@ -58,11 +58,14 @@ pub enum Kind {
     Abort = 10,
     /// Nothing was run: this process drains or has old code.
     Requeue = 11,
+    /// Part of a regular file: its descriptor comes with the frame (SCM_RIGHTS), the payload is a
+    /// [`Extent`]. Takes the place of the body.
+    File = 12,
 }
 
 impl Kind {
     fn from_number(number: u8) -> Option<Self> {
-        const KINDS: [Kind; 11] = [
+        const KINDS: [Kind; 12] = [
             Kind::Request,
             Kind::Body,
             Kind::BodyError,
@@ -74,6 +77,7 @@ impl Kind {
             Kind::End,
             Kind::Abort,
             Kind::Requeue,
+            Kind::File,
         ];
         KINDS.into_iter().find(|kind| *kind as u8 == number)
     }
@@ -134,6 +138,40 @@ impl Header {
     }
 }
 
+/// Which part of a file a [`Kind::File`] frame means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// First byte.
+    pub offset: u64,
+    /// Number of bytes.
+    pub length: u64,
+}
+
+impl Extent {
+    /// Bytes of an encoded extent.
+    pub const SIZE: usize = 16;
+
+    /// The extent's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::SIZE);
+        crate::wire::put_u64(&mut bytes, self.offset);
+        crate::wire::put_u64(&mut bytes, self.length);
+        bytes
+    }
+
+    /// Reads an extent.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "file extent");
+        let (offset, length) = (reader.u64()?, reader.u64()?);
+        let fits = offset.checked_add(length).is_some_and(|end| i64::try_from(end).is_ok());
+        if fits && reader.is_empty() {
+            Ok(Self { offset, length })
+        } else {
+            Err(reader.malformed())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +180,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_survives_the_wire(
-            kind in 1u8..=11, flags in any::<u8>(), value in any::<u16>(),
+            kind in 1u8..=12, flags in any::<u8>(), value in any::<u16>(),
             length in 0..=MAX_PAYLOAD, id in any::<u64>(),
         ) {
             let header = Header::new(Kind::from_number(kind).unwrap(), id, length)
@@ -154,6 +192,16 @@ mod tests {
         fn decoding_anything_never_panics(bytes in any::<[u8; HEADER]>()) {
             Header::decode(&bytes).ok();
         }
+    }
+
+    #[test]
+    fn an_extent_survives_the_wire_and_stays_within_a_file() {
+        let extent = Extent { offset: 7, length: 1 << 40 };
+        assert_eq!(Extent::decode(&extent.encode()), Ok(extent));
+        let beyond = Extent { offset: u64::MAX, length: 1 };
+        assert!(Extent::decode(&beyond.encode()).is_err());
+        assert!(Extent::decode(&[0; 15]).is_err());
+        assert!(Extent::decode(&[0; 17]).is_err());
     }
 
     #[test]

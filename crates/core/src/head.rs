@@ -151,9 +151,11 @@ impl<'a> RequestHead<'a> {
     /// The environ entries in the order httpd sent them.
     pub fn entries(&self) -> impl Iterator<Item = (Key<'a>, Option<&'a [u8]>)> + use<'a> {
         let mut reader = Reader::new(self.environ, "environ");
-        std::iter::from_fn(move || {
-            if reader.is_empty() { None } else { read_entry(&mut reader).ok() }
-        })
+        std::iter::from_fn(
+            move || {
+                if reader.is_empty() { None } else { read_entry(&mut reader).ok() }
+            },
+        )
     }
 
     /// Whether a bit of [`flag`] is set.

@@ -89,8 +89,7 @@ pub const KEYS: &[&str] = &[
 pub fn number_of(key: &[u8]) -> Option<u16> {
     use std::{collections::HashMap, sync::OnceLock};
     static INDEX: OnceLock<HashMap<&'static [u8], u16>> = OnceLock::new();
-    let index =
-        INDEX.get_or_init(|| KEYS.iter().map(|key| key.as_bytes()).zip(1u16..).collect());
+    let index = INDEX.get_or_init(|| KEYS.iter().map(|key| key.as_bytes()).zip(1u16..).collect());
     index.get(key).copied()
 }
 

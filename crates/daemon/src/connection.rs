@@ -10,16 +10,13 @@ use std::{
 
 use wsgi_core::{
     exchange::{BodyError, Exchange, Outcome, Pace, SendError},
-    frame::Kind,
+    frame::{Extent, Kind},
     head::ResponseHead,
     level::Level,
 };
 use wsgi_ipc::socket::TimedStream;
 
 use crate::{forked, input::Input, output::Output, state::Daemon};
-
-/// Bytes read from a file at a time.
-const FILE_BLOCK: usize = 64 << 10;
 
 /// A request in progress.
 #[derive(Debug)]
@@ -126,23 +123,7 @@ impl Exchange for ConnectionExchange<'_> {
     }
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
-        let mut output = self.output()?;
-        let mut block = vec![0u8; FILE_BLOCK.min(usize::try_from(length).unwrap_or(FILE_BLOCK))];
-        let mut sent = 0;
-        while sent < length {
-            let wanted = usize::try_from(length - sent).unwrap_or(FILE_BLOCK).min(FILE_BLOCK);
-            let target = block.get_mut(..wanted).unwrap_or_default();
-            let read =
-                rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *target, offset + sent))
-                    .map_err(|error| SendError::Failed(format!("cannot read the file: {error}")))?;
-            if read == 0 {
-                return Err(SendError::Failed("the file has become shorter".to_owned()));
-            }
-            sent += read as u64;
-            let pace = if sent < length { Pace::More } else { Pace::Unknown };
-            output.data(block.get(..read).unwrap_or_default(), pace)?;
-        }
-        Ok(())
+        self.output()?.file(file, Extent { offset, length })
     }
 
     fn log(&self, level: Level, record: &str) {

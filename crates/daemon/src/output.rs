@@ -1,11 +1,14 @@
 //! The response as it leaves in frames: small pieces wait for each other, large ones are never
 //! copied.
 
-use std::io::{self, IoSlice};
+use std::{
+    io::{self, IoSlice},
+    os::fd::BorrowedFd,
+};
 
 use wsgi_core::{
     exchange::{Pace, SendError},
-    frame::{HEADER, Header, Kind, MAX_PAYLOAD, MORE},
+    frame::{Extent, HEADER, Header, Kind, MAX_PAYLOAD, MORE},
     head::ResponseHead,
 };
 use wsgi_ipc::socket::TimedStream;
@@ -100,6 +103,24 @@ impl<'a> Output<'a> {
         self.check()?;
         let header = Header::new(kind, self.request_id, 0).with_value(value);
         self.send(&header.encode(), b"")
+    }
+
+    /// Sends part of a regular file as its descriptor, after everything held.
+    pub(crate) fn file(&mut self, file: BorrowedFd<'_>, extent: Extent) -> Result<(), SendError> {
+        self.check()?;
+        let mut frame = std::mem::take(&mut self.held);
+        self.open = None;
+        let payload = extent.encode();
+        let header = Header::new(Kind::File, self.request_id, payload.len()).encode();
+        let sent =
+            if frame.is_empty() { Ok(()) } else { self.stream.send(&[IoSlice::new(&frame)]) };
+        frame.clear();
+        frame.extend_from_slice(&header);
+        frame.extend_from_slice(&payload);
+        let sent = sent.and_then(|()| self.stream.send_with_descriptor(&frame, file));
+        frame.clear();
+        self.held = frame;
+        self.judge(sent)
     }
 
     /// Sends a log record at once: it must arrive even when the application crashes right after.

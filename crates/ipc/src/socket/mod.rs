@@ -5,11 +5,13 @@
 
 mod listener;
 mod packet;
+mod passing;
 mod stream;
 mod timed;
 
 pub use listener::{Listener, accept, connect, connect_within};
 pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
+pub use passing::{is_readable_file, receive_with_descriptors, send_with_descriptor};
 pub use stream::{
     poll_readable, receive_exact, receive_some, send_vectored, set_timeouts, shutdown, stream_pair,
 };

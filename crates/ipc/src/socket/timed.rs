@@ -52,6 +52,12 @@ impl TimedStream {
         send_rest(self.socket(), parts, sent).map_err(timed_out)
     }
 
+    /// Sends a few bytes with a descriptor.
+    pub fn send_with_descriptor(&self, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        self.limit()?;
+        super::send_with_descriptor(self.socket(), bytes, descriptor).map_err(timed_out)
+    }
+
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_limited.load(Ordering::Relaxed) {
