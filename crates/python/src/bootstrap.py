@@ -55,24 +55,29 @@ def correct_environment(user, home, eggs):
         os.environ["PYTHON_EGG_CACHE"] = eggs
 
 
-def extend_path(directories, home):
-    """Adds directories with their .pth files in front of sys.path, and `home` before them."""
+def add_directory(directory):
+    """Adds a directory with its .pth files to sys.path; what is new goes to the front."""
     import site
 
     before = list(sys.path)
-    for directory in directories:
+    try:
         site.addsitedir(directory)
-    added = [entry for entry in sys.path if entry not in before]
-    sys.path[:] = added + [entry for entry in sys.path if entry not in added]
-    if home is not None:
-        sys.path.insert(0, home)
+    finally:
+        # A .pth file that cannot be read raises after the directory itself was added.
+        added = [entry for entry in sys.path if entry not in before]
+        sys.path[:] = added + before
+
+
+def put_first(directory):
+    """Makes a directory the first of sys.path."""
+    sys.path.insert(0, directory)
 
 
 def package_path():
     """Where an installed package `mod_wsgi` keeps its modules, so that they stay importable."""
     try:
         spec = importlib.util.find_spec("mod_wsgi")
-    except (ImportError, ValueError):
+    except Exception:  # a finder of the application's may raise anything
         return None
     locations = spec and spec.submodule_search_locations
     return list(locations) if locations else None
@@ -89,7 +94,7 @@ def publish(module, attributes, apache_attributes, may_import_apache):
     if may_import_apache:
         try:
             import apache
-        except ImportError:
+        except Exception:  # a module of that name that has nothing to do with httpd
             apache = None
     if apache is None:
         apache = sys.modules["apache"] = types.ModuleType("apache")

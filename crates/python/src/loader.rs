@@ -105,7 +105,9 @@ fn report(
 ) {
     let header = format!("{tag}: [script {script}] {text}");
     match exception {
-        Some(exception) => traceback::write(py, &interpreter.state, None, &header, &exception),
+        Some(exception) => {
+            traceback::write(py, &interpreter.state.bootstrap, None, &header, &exception)
+        }
         None => py.detached(|| log::current(Level::ERROR, &header)),
     }
 }
@@ -165,7 +167,7 @@ pub(crate) fn reload_required(
         if let Some(exception) = raised.take(py) {
             let text =
                 "WSGI1021: exception raised by reload_required() of the WSGI script, taken as no.";
-            traceback::write(py, &interpreter.state, None, text, &exception);
+            traceback::write(py, &interpreter.state.bootstrap, None, text, &exception);
         }
         false
     })

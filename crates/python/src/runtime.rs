@@ -176,7 +176,7 @@ fn run_end(py: Py<'_>, interpreter: &Interpreter) {
             && let Some(exception) = raised.take(py)
         {
             let text = format!("{tag}: exception raised while ending {}.", interpreter.place);
-            traceback::write(py, &interpreter.state, None, &text, &exception);
+            traceback::write(py, &interpreter.state.bootstrap, None, &text, &exception);
         }
     }
 }

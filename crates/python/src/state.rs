@@ -9,6 +9,7 @@ use crate::{
     bootstrap::Bootstrap,
     module,
     object::{Class, Object, Py, PyResult, Ref, Stored},
+    traceback,
     types::{
         adapter, file_wrapper, input,
         log_stream::{self, Standard, Target},
@@ -144,15 +145,19 @@ fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap, log: &Ref<'_>) 
     let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;
     let eggs = optional(py, spec.python_eggs.as_ref())?;
     bootstrap.call(py, "correct_environment", &[&user, &home, &eggs])?;
-    let mut directories = Vec::with_capacity(spec.python_path.len());
-    for directory in &spec.python_path {
-        directories.push(py.file_name(directory.as_bytes())?);
+    // The first is to be the first of sys.path, and each goes in front of what is there.
+    for directory in spec.python_path.iter().rev() {
+        let added = py
+            .file_name(directory.as_bytes())
+            .and_then(|name| bootstrap.call(py, "add_directory", &[&name]));
+        if let Err(raised) = added {
+            let text = format!("WSGI0094: cannot add '{directory}' to the module search path.");
+            traceback::write_raised(py, bootstrap, None, &text, raised);
+        }
     }
-    let home = match &spec.home {
-        Some(home) => py.file_name(home.as_bytes())?,
-        None => py.none(),
-    };
-    bootstrap.call(py, "extend_path", &[&*py.list(directories)?, &home])?;
+    if let Some(home) = &spec.home {
+        bootstrap.call(py, "put_first", &[&*py.file_name(home.as_bytes())?])?;
+    }
     Ok(())
 }
 

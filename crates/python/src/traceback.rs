@@ -3,14 +3,14 @@
 use wsgi_core::{exchange::Exchange, level::Level};
 
 use crate::{
+    bootstrap::Bootstrap,
     log,
-    object::{Class, Object, Py, Ref},
-    state::State,
+    object::{Class, Object, Py, Raised, Ref},
 };
 
 /// The lines of an exception's traceback.
-pub(crate) fn lines(py: Py<'_>, state: &State, exception: &Ref<'_>) -> Vec<String> {
-    let formatted = state.bootstrap.call(py, "traceback_lines", &[exception]);
+pub(crate) fn lines(py: Py<'_>, bootstrap: &Bootstrap, exception: &Ref<'_>) -> Vec<String> {
+    let formatted = bootstrap.call(py, "traceback_lines", &[exception]);
     let lines = formatted.and_then(|lines| {
         lines.items()?.iter().map(|line| line.to_text()).collect::<Result<Vec<_>, _>>()
     });
@@ -27,12 +27,12 @@ pub(crate) fn lines(py: Py<'_>, state: &State, exception: &Ref<'_>) -> Vec<Strin
 /// Logs a header record and the traceback at level error.
 pub(crate) fn write(
     py: Py<'_>,
-    state: &State,
+    bootstrap: &Bootstrap,
     exchange: Option<&dyn Exchange>,
     header: &str,
     exception: &Ref<'_>,
 ) {
-    let lines = lines(py, state, exception);
+    let lines = lines(py, bootstrap, exception);
     py.detached(|| {
         let log = |record: &str| match exchange {
             Some(exchange) => exchange.log(Level::ERROR, record),
@@ -43,10 +43,23 @@ pub(crate) fn write(
     });
 }
 
+/// Takes the raised exception and logs it as [`write`] does.
+pub(crate) fn write_raised(
+    py: Py<'_>,
+    bootstrap: &Bootstrap,
+    exchange: Option<&dyn Exchange>,
+    header: &str,
+    raised: Raised,
+) {
+    if let Some(exception) = raised.take(py) {
+        write(py, bootstrap, exchange, header, &exception);
+    }
+}
+
 /// Logs an exception that went through an application.
 pub(crate) fn write_application(
     py: Py<'_>,
-    state: &State,
+    bootstrap: &Bootstrap,
     exchange: &dyn Exchange,
     script: &str,
     place: &str,
@@ -64,5 +77,5 @@ pub(crate) fn write_application(
              '{script}' for {place}."
         )
     };
-    write(py, state, Some(exchange), &header, exception);
+    write(py, bootstrap, Some(exchange), &header, exception);
 }

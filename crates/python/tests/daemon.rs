@@ -63,7 +63,9 @@ impl Exchange for Sink {
     }
 }
 
-const SOURCE: &str = "import atexit, threading, time, mod_wsgi\n\
+const SOURCE: &str = "import atexit, os, sys, threading, time, mod_wsgi\n\
+    names = [os.path.basename(entry) for entry in sys.path]\n\
+    assert names[0] == 'good' and names[2] == 'bad', names\n\
     group = mod_wsgi.application_group\n\
     atexit.register(lambda: print('atexit of', group))\n\
     def slow():\n\
@@ -106,7 +108,14 @@ fn from_start_to_stop() {
         path: path.display().to_string(),
         application_group: group.to_owned(),
     };
+    let bad = folder.path().join("bad");
+    std::fs::create_dir(&bad).unwrap();
+    std::fs::write(bad.join("bad.pth"), b"\xff\xfe\x80\n").unwrap();
+    let good = folder.path().join("good");
+    std::fs::create_dir(&good).unwrap();
+    std::fs::write(good.join("extra.pth"), format!("{}\n", folder.path().display())).unwrap();
     let spec = EngineSpec {
+        python_path: vec![good.display().to_string(), bad.display().to_string()],
         process_group: "g".to_owned(),
         is_daemon: true,
         import_scripts: vec![import(&path, ""), import(&missing, "a"), import(&path, "a")],
@@ -117,6 +126,9 @@ fn from_start_to_stop() {
     runtime.run_import_scripts(&|| false);
     assert_eq!(logged("Loading WSGI script"), 3);
     assert_eq!(logged("WSGI0106"), 1);
+    assert_eq!(logged("WSGI0110"), 0, "{:?}", LOG.lock().unwrap());
+    // Once for each of two interpreters; some versions of Python read any .pth file.
+    assert!(matches!(logged("WSGI0094"), 0 | 2));
 
     requests(runtime, &path);
     runtime.stop();

@@ -18,7 +18,7 @@ use crate::{
 const BUFFER: usize = 64 * 1024;
 
 /// The largest block that is allocated before its bytes are there.
-const STEP: usize = 4 * 1024 * 1024;
+const STEP: usize = 256 * 1024;
 
 /// What was read from the exchange and not yet by the application.
 #[derive(Debug, Default)]

@@ -23,7 +23,14 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
         return Outcome::Completed;
     }
     let (script, place) = (request.script(), &request.interpreter.place);
-    traceback::write_application(py, state, request.exchange, &script, place, &exception);
+    traceback::write_application(
+        py,
+        &state.bootstrap,
+        request.exchange,
+        &script,
+        place,
+        &exception,
+    );
     request.failed(500)
 }
 
@@ -36,5 +43,5 @@ pub(crate) fn close_lookup(py: Py<'_>, request: &Request<'_>, raised: Raised) {
          '{script}' returned."
     );
     let state = &request.interpreter.state;
-    traceback::write(py, state, Some(request.exchange), &text, &exception);
+    traceback::write(py, &state.bootstrap, Some(request.exchange), &text, &exception);
 }

@@ -89,6 +89,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Define `application` in the script, or name the callable by WSGICallableObject.",
     },
     Message {
+        code: 94,
+        meaning: "A directory of python-path (or WSGIPythonPath) could not be added to `sys.path`; the others are.",
+        remedy: "The traceback follows; usually a `.pth` file in it cannot be read.",
+    },
+    Message {
         code: 97,
         meaning: "Waiting for Python's threads at the end of an interpreter raised an exception.",
         remedy: "Look at the traceback; it concerns the end of the process only.",
