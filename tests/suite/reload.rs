@@ -16,13 +16,15 @@ fn script(version: &str) -> String {
     )
 }
 
-/// Replaces a file and gives it another time than it had.
+/// Replaces a file, at once as a deployment would, and gives it another time than it had.
 fn replace(path: &Path, text: &str, seconds: i64) {
-    fs::write(path, text).unwrap();
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, text).unwrap();
     let step = Duration::from_secs(seconds.unsigned_abs());
     let now = SystemTime::now();
     let time = if seconds < 0 { now - step } else { now + step };
-    File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    File::options().write(true).open(&fresh).unwrap().set_modified(time).unwrap();
+    fs::rename(&fresh, path).unwrap();
 }
 
 fn server(mode: Mode, lines: &str) -> Httpd {
