@@ -68,7 +68,7 @@ pub(crate) fn guard<'py, T, R: SlotReturn<T>>(
         Ok(Ok(value)) => R::from_value(value),
         Ok(Err(_raised)) => R::raised(),
         Err(payload) => {
-            report(name, payload.as_ref());
+            log::current(Level::ERROR, &describe(name, payload.as_ref()));
             // The exception is set; the return value says so.
             drop(py.raise(Class::Runtime, &format!("internal error of mod_wsgi in {name}")));
             R::raised()
@@ -76,12 +76,12 @@ pub(crate) fn guard<'py, T, R: SlotReturn<T>>(
     }
 }
 
-/// Logs a caught panic.
-pub(crate) fn report(name: &str, payload: &(dyn Any + Send)) {
+/// The log record of a caught panic.
+pub(crate) fn describe(name: &str, payload: &(dyn Any + Send)) -> String {
     let text = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no text");
-    log::current(Level::ERROR, &format!("WSGI1020: internal error in {name}: {text}"));
+    format!("WSGI1020: internal error in {name}: {text}")
 }

@@ -111,7 +111,7 @@ impl Runtime {
             engine::serve(self, &head, exchange, &lease, thread_id, daemon_start_us)
         });
         catch_unwind(work).unwrap_or_else(|payload| {
-            guard::report("the WSGI engine", payload.as_ref());
+            exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()));
             let is_committed = lease.response().is_committed();
             if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
         })

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use wsgi_core::exchange::Outcome;
+
 use crate::support::{Call, Script};
 
 const WHERE: &str = "import sys, threading\n\
@@ -62,4 +64,51 @@ fn a_group_that_is_no_text_is_refused() {
     let script = Script::new(WHERE);
     let answer = script.serve(&Call { group: "nul\0name", ..Call::default() });
     assert_eq!(answer.errors(), Vec::<&str>::new());
+}
+
+#[test]
+fn threads_may_outlive_their_request() {
+    let script = Script::new(
+        "import threading\n\
+         def work(e, w):\n\
+         \x20   try:\n\
+         \x20       while True:\n\
+         \x20           e['wsgi.errors'].write('')\n\
+         \x20           e['wsgi.input'].read(1)\n\
+         \x20           w(b'')\n\
+         \x20   except RuntimeError:\n\
+         \x20       pass\n\
+         def application(e, s):\n\
+         \x20   w = s('200 OK', [])\n\
+         \x20   threads = [threading.Thread(target=work, args=(e, w)) for _ in range(3)]\n\
+         \x20   for t in threads: t.start()\n\
+         \x20   e['wsgi.input'].read(10)\n\
+         \x20   return [b'done']\n",
+    );
+    let body = vec![Ok(vec![b'x'; 1000])];
+    let call = Call { body, ..Call::default() };
+    for _ in 0..50 {
+        script.serve(&call).assert_text("done");
+    }
+}
+
+#[test]
+fn panics_cross_neither_python_nor_the_engine() {
+    let script = Script::new(
+        "def application(e, s):\n\
+         \x20   try:\n\
+         \x20       e['wsgi.input'].read()\n\
+         \x20   except RuntimeError as x:\n\
+         \x20       e['wsgi.errors'].write(str(x) + '\\n')\n\
+         \x20   s('200 OK', [])\n\
+         \x20   return [b'x' * 100000] if 'BIG' in e else [b'x']\n",
+    );
+    for entries in [vec![], vec![(b"BIG".to_vec(), None)]] {
+        let answer = script.serve(&Call { panics: true, entries, ..Call::default() });
+        assert_eq!(answer.outcome, Outcome::Truncated);
+        assert!(answer.logged("WSGI1020: internal error in Input.read: a bug while reading"));
+        assert!(answer.logged("internal error of mod_wsgi in Input.read"));
+        assert!(answer.logged("WSGI1020: internal error in the WSGI engine: a bug while writing"));
+        script.get().assert_text("x");
+    }
 }

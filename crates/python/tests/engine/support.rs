@@ -138,6 +138,8 @@ pub(crate) struct Call {
     pub(crate) body: Vec<Result<Vec<u8>, String>>,
     /// Blocks that are sent before the client goes away.
     pub(crate) patience: usize,
+    /// Whether reading and writing panic.
+    pub(crate) panics: bool,
 }
 
 impl Default for Call {
@@ -149,6 +151,7 @@ impl Default for Call {
             entries: Vec::new(),
             body: Vec::new(),
             patience: usize::MAX,
+            panics: false,
         }
     }
 }
@@ -157,6 +160,7 @@ impl Default for Call {
 struct Memory {
     begun: AtomicUsize,
     patience: usize,
+    panics: bool,
     body: Mutex<Vec<Result<Vec<u8>, String>>>,
     state: Mutex<Answer>,
 }
@@ -179,6 +183,7 @@ impl Memory {
         Self {
             begun: AtomicUsize::new(0),
             patience: call.patience,
+            panics: call.panics,
             body: Mutex::new(body),
             state: Mutex::new(Answer {
                 outcome: Outcome::Stale,
@@ -198,6 +203,7 @@ impl Exchange for Memory {
     }
 
     fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
+        assert!(!self.panics, "a bug while reading");
         let mut body = self.body.lock().unwrap();
         match body.pop() {
             None => Ok(0),
@@ -222,6 +228,7 @@ impl Exchange for Memory {
     }
 
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
+        assert!(!self.panics, "a bug while writing");
         let mut state = self.state.lock().unwrap();
         assert!(state.head.is_some(), "the head comes first");
         if state.blocks.len() >= self.patience {
