@@ -10,6 +10,7 @@ use crate::{
         module::{self, MainState},
         mpm,
         pool::Pool,
+        process,
         text::c_string,
     },
     handler,
@@ -81,6 +82,7 @@ impl ChildHook for ChildStart {
     const NAME: &'static str = "child_init";
 
     fn run(server: Server<'static>, pool: Pool<'static>) {
+        process::remember_child();
         supervisor::leave_to_child(server);
         if let Some(main) = main_of(server) {
             handler::child_start(server, main, pool);

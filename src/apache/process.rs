@@ -10,6 +10,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     ptr,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -161,7 +162,18 @@ pub(crate) fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// The id of an httpd child, once it has started: glibc asks the kernel every time.
+static CHILD: AtomicU32 = AtomicU32::new(0);
+
+/// Called when an httpd child starts.
+pub(crate) fn remember_child() {
+    CHILD.store(std::process::id(), Ordering::Relaxed);
+}
+
 /// This process's id.
 pub(crate) fn own_pid() -> u32 {
-    std::process::id()
+    match CHILD.load(Ordering::Relaxed) {
+        0 => std::process::id(),
+        pid => pid,
+    }
 }

@@ -8,8 +8,11 @@ use std::{
 use wsgi_core::frame::{HEADER, Header, Kind};
 use wsgi_ipc::socket;
 
-/// Bytes asked of the kernel at a time.
-const CHUNK: usize = 64 << 10;
+/// Bytes asked of the kernel at first: most answers fit.
+const SMALL: usize = 8 << 10;
+
+/// Bytes asked of the kernel at a time once more has come.
+const LARGE: usize = 64 << 10;
 
 /// Reassembles frames.
 pub(super) struct FrameReader {
@@ -17,6 +20,8 @@ pub(super) struct FrameReader {
     /// Unread bytes of the buffer.
     start: usize,
     end: usize,
+    /// Whether the last receive took all the room there was.
+    is_full: bool,
     /// The data frame being handed out piece by piece.
     data: Option<(Header, usize)>,
     /// Descriptors that came with frames that have not been handed out.
@@ -34,7 +39,14 @@ pub(super) enum Event<'b> {
 
 impl FrameReader {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; CHUNK], start: 0, end: 0, data: None, descriptors: Vec::new() }
+        Self {
+            buffer: vec![0; SMALL],
+            start: 0,
+            end: 0,
+            is_full: false,
+            data: None,
+            descriptors: Vec::new(),
+        }
     }
 
     /// Receives what has arrived; `false` at the end of file.
@@ -45,11 +57,14 @@ impl FrameReader {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.buffer.len() - self.end < CHUNK / 2 {
-            self.buffer.resize(self.end + CHUNK, 0);
+        if self.is_full {
+            let wanted = self.buffer.len().max(self.end + LARGE);
+            self.buffer.resize(wanted, 0);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let room_length = room.len();
         let length = socket::receive_with_descriptors(socket, room, &mut self.descriptors)?;
+        self.is_full = length == room_length;
         self.end += length;
         Ok(length > 0)
     }

@@ -11,6 +11,8 @@ mod flusher;
 
 pub(crate) use embedded::child_start;
 
+use std::ffi::CStr;
+
 use wsgi_core::{directives::Scoped, mapping};
 
 use crate::{
@@ -33,15 +35,29 @@ impl RequestHook for Handle {
     const NAME: &'static str = "handler";
 
     fn run(request: Request<'_>) -> Status {
-        let is_ours = request.handler().is_some_and(|name| HANDLERS.contains(&name.to_bytes()));
-        if !is_ours {
+        let Some(name) = request.handler() else { return Status::Declined };
+        let answer = if HANDLERS.contains(&name.to_bytes()) {
+            handle(request)
+        } else if is_handler_script(request, name) {
+            // Declined, it would be sent as a file: source code, perhaps.
+            Err(Failure::new(500, 1010, "WSGIHandlerScript has no effect in this version"))
+        } else {
             return Status::Declined;
-        }
-        match handle(request) {
+        };
+        match answer {
             Ok(status) => status,
             Err(failure) => failure.report(request),
         }
     }
+}
+
+/// Whether the handler's name is bound to a script by WSGIHandlerScript.
+fn is_handler_script(request: Request<'_>, name: &CStr) -> bool {
+    let server = request.server().and_then(module::server_state);
+    let (Some(server), Ok(name)) = (server, name.to_str()) else { return false };
+    let unset = Scoped::default();
+    let dir = request.dir_config().map_or(&unset, |dir| &dir.config.scoped);
+    mapping::handler_script(&server.config.scoped, dir, name).is_some()
 }
 
 fn handle(request: Request<'_>) -> Result<Status, Failure> {

@@ -284,6 +284,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text and WSGI1211 name the reason.",
     },
     Message {
+        code: 1010,
+        meaning: "A request was for a handler bound by WSGIHandlerScript, which does not act in this version; the file was not sent.",
+        remedy: "Serve the application through WSGIScriptAlias or the handler wsgi-script.",
+    },
+    Message {
         code: 1020,
         meaning: "A bug of mod_wsgi_rs: an internal error was caught before it reached Python, which sees a RuntimeError.",
         remedy: "Please report it with the text and the traceback.",

@@ -58,7 +58,7 @@ daemon_options! {
     umask: u32 = "umask", Acts, default "that of httpd",
         "File mode creation mask, in octal.",
         |v| v.umask();
-    chroot: String = "chroot", EffectLater, default "none",
+    chroot: String = "chroot", RefusedUntilItActs, default "none",
         "Directory that becomes the root of the processes' file system.",
         |v| v.chroot();
     home: String = "home", Acts,

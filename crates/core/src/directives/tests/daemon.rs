@@ -213,10 +213,11 @@ fn values_have_their_types() {
 #[test]
 fn what_has_no_effect_yet_is_one_line() {
     let (_, notices) =
-        define("threads=0 processes=1 request-timeout=5 chroot=/jail maximum-requests=3").unwrap();
+        define("threads=0 processes=1 request-timeout=5 cpu-priority=3 maximum-requests=3")
+            .unwrap();
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].level, NoticeLevel::Info);
-    for name in ["request-timeout", "chroot", "maximum-requests", "threads=0"] {
+    for name in ["request-timeout", "cpu-priority", "maximum-requests", "threads=0"] {
         assert!(notices[0].text.contains(name), "{}", notices[0].text);
     }
     assert!(!notices[0].text.contains("processes"), "{}", notices[0].text);
