@@ -9,6 +9,7 @@ import hashlib
 import html
 import os
 import platform
+import pwd
 import string
 import sys
 import threading
@@ -47,7 +48,7 @@ def text(start_response, status, words, headers=()):
 
 def page(start_response, status, **parts):
     """The page with its parts filled in."""
-    parts = {"notice": "", "served": "", "environ": "", "root": "", **parts}
+    parts = {"notice": "", "served": "", "environ": "", "root": "", "host": "", **parts}
     data = PAGE.substitute(parts).encode()
     start_response(status, [("Content-Type", "text/html; charset=utf-8"),
                             ("Content-Length", str(len(data))), ("Cache-Control", "no-store")])
@@ -73,7 +74,7 @@ def served_by(environ):
     placement = f"daemon process of group “{group}”" if group else "inside a child of httpd"
     yield "Placement", placement if "mod_wsgi.version" in environ else "another WSGI server"
     yield "Server", environ.get("SERVER_SOFTWARE", "unknown")
-    yield "Process", f"{os.getpid()} as user {os.geteuid()}, {uptime()}"
+    yield "Process", f"{os.getpid()} as user {user()}, {uptime()}"
     thread = threading.current_thread()
     yield "Thread", f"{thread.name} ({thread.ident})"
     yield "Interpreter", environ.get("mod_wsgi.application_group") or "main interpreter"
@@ -81,6 +82,14 @@ def served_by(environ):
     rs_version = module_version()
     if rs_version:
         yield "mod_wsgi_rs", rs_version
+
+
+def user():
+    """The name of the user the process runs as, or the number where it has none."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def uptime():
@@ -105,6 +114,7 @@ def home(environ, start_response, notice=""):
     shown = sorted((key, value if isinstance(value, str) else repr(value))
                    for key, value in environ.items())
     return page(start_response, "200 OK", notice=notice, root=root(environ),
+                host=html.escape(environ.get("HTTP_HOST", "…")),
                 served=rows(served_by(environ)), environ=rows(shown))
 
 
