@@ -18,6 +18,11 @@ static IS_ASKED: AtomicBool = AtomicBool::new(false);
 /// Installs the handlers; `wake` is written to when the process shall end, and must stay open.
 pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
+    // Rust's own handlers, which tell stack overflows from other faults, would swallow a fault
+    // that was sent with kill(): the process must die of it, and be replaced.
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        set(signal, libc::SIG_DFL, 0)?;
+    }
     for signal in [libc::SIGTERM, libc::SIGINT] {
         set(signal, on_end as *const () as libc::sighandler_t, libc::SA_RESTART)?;
     }
