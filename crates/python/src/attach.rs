@@ -15,8 +15,39 @@ use crate::object::Py;
 
 thread_local! {
     /// The states this thread has, by interpreter.
-    static STATES: RefCell<Vec<(InterpreterPointer, *mut ffi::PyThreadState)>> =
-        const { RefCell::new(Vec::new()) };
+    static STATES: RefCell<ThreadStates> = const { RefCell::new(ThreadStates(Vec::new())) };
+}
+
+/// The states of one thread. httpd has threads that come and go without a word (those of
+/// mod_http2), so what a thread has is also deleted when it ends.
+struct ThreadStates(Vec<(InterpreterPointer, *mut ffi::PyThreadState)>);
+
+impl ThreadStates {
+    /// Deletes the states, the newest first: the main interpreter's goes last.
+    fn delete(&mut self) {
+        while let Some((_, state)) = self.0.pop() {
+            if !IS_ENDING.load(Ordering::Acquire) && state != FIRST_STATE.load(Ordering::Acquire) {
+                delete(state);
+            }
+        }
+    }
+}
+
+impl Drop for ThreadStates {
+    fn drop(&mut self) {
+        // The process ends with its first thread: nothing is left to be cleaned up for, and
+        // waiting for the interpreter could keep it from ending.
+        if !is_first_thread() {
+            self.delete();
+        }
+    }
+}
+
+/// Whether this is the thread the process began with.
+fn is_first_thread() -> bool {
+    // SAFETY: takes and returns numbers.
+    let thread = unsafe { libc::gettid() };
+    u32::try_from(thread) == Ok(std::process::id())
 }
 
 /// Set when the interpreters begin to end: a thread that attaches later would hang for ever.
@@ -85,7 +116,7 @@ pub(crate) unsafe fn adopt_main<'i>() -> (InterpreterPointer, Attached<'i>) {
     let state = unsafe { ffi::PyThreadState_Get() };
     // SAFETY: as above.
     let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
-    STATES.with_borrow_mut(|states| states.push((interpreter, state)));
+    STATES.with_borrow_mut(|states| states.0.push((interpreter, state)));
     FIRST_STATE.store(state, Ordering::Release);
     (interpreter, Attached(PhantomData))
 }
@@ -120,13 +151,13 @@ pub(crate) fn make_interpreter<'i>(
 
 fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
     STATES.with_borrow_mut(|states| {
-        if let Some((_, state)) = states.iter().find(|(owner, _)| *owner == interpreter) {
+        if let Some((_, state)) = states.0.iter().find(|(owner, _)| *owner == interpreter) {
             return *state;
         }
         // SAFETY: a live interpreter (they end only after IS_ENDING); no attachment is needed.
         let state = unsafe { ffi::PyThreadState_New(interpreter.0) };
         if !state.is_null() {
-            states.push((interpreter, state));
+            states.0.push((interpreter, state));
         }
         state
     })
@@ -134,12 +165,9 @@ fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
 
 /// Deletes this thread's states; the thread does not attach again.
 pub(crate) fn forget_thread() {
-    // The newest first: the main interpreter's state goes last.
-    while let Some((_, state)) = STATES.with_borrow_mut(Vec::pop) {
-        if !IS_ENDING.load(Ordering::Acquire) && state != FIRST_STATE.load(Ordering::Acquire) {
-            delete(state);
-        }
-    }
+    // Taken out first: destructors of thread locals are Python code.
+    let mut states = STATES.with_borrow_mut(|states| ThreadStates(std::mem::take(&mut states.0)));
+    states.delete();
 }
 
 /// Deletes a state of this detached thread.
@@ -189,7 +217,7 @@ pub(crate) fn end_interpreter(
     if head != own || !next.is_null() {
         return false;
     }
-    STATES.with_borrow_mut(|states| states.retain(|(_, other)| *other != own));
+    STATES.with_borrow_mut(|states| states.0.retain(|(_, other)| *other != own));
     // SAFETY: the current state, the only one of its interpreter.
     unsafe { ffi::Py_EndInterpreter(own) };
     release_after_end(main);
@@ -227,7 +255,7 @@ fn release_after_end(main: InterpreterPointer) {
 
 /// Ends CPython; the thread is attached to the main interpreter.
 pub(crate) fn finalize(attached: Attached<'_>) -> bool {
-    STATES.with_borrow_mut(Vec::clear);
+    STATES.with_borrow_mut(|states| states.0.clear());
     let _ended = std::mem::ManuallyDrop::new(attached);
     // SAFETY: attached to the main interpreter, which ends with this call.
     unsafe { ffi::Py_FinalizeEx() == 0 }

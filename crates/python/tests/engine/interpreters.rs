@@ -112,3 +112,44 @@ fn panics_cross_neither_python_nor_the_engine() {
         script.get().assert_text("x");
     }
 }
+
+#[test]
+fn thread_locals_last_as_long_as_the_thread() {
+    let script = Script::new(
+        "import threading\n\
+         local = threading.local()\n\
+         gone = []\n\
+         class Value:\n\
+         \x20   count = 0\n\
+         \x20   def __del__(self): gone.append(self.count)\n\
+         def application(e, s):\n\
+         \x20   if 'ASK' in e:\n\
+         \x20       result = sorted(gone)\n\
+         \x20   else:\n\
+         \x20       if not hasattr(local, 'value'): local.value = Value()\n\
+         \x20       local.value.count += 1\n\
+         \x20       result = local.value.count\n\
+         \x20   s('200 OK', [])\n\
+         \x20   return [repr(result).encode()]\n",
+    );
+    for group in ["", "locals"] {
+        std::thread::scope(|scope| {
+            for requests in [2, 3] {
+                let script = &script;
+                // These threads end without a word to the runtime.
+                scope.spawn(move || {
+                    for number in 1..=requests {
+                        script.serve_on(&call(group, "")).assert_text(&number.to_string());
+                    }
+                });
+            }
+        });
+        // The scope does not wait for destructors of thread locals.
+        let asked = (0..100).find(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let entries = vec![(b"ASK".to_vec(), None)];
+            script.serve(&Call { group, entries, ..Call::default() }).text() == "[2, 3]"
+        });
+        assert!(asked.is_some(), "thread locals were not released");
+    }
+}

@@ -103,8 +103,15 @@ impl Script {
         self.serve(&Call { body, ..Call::default() })
     }
 
-    /// Any request.
+    /// Any request; the thread is not used for another one.
     pub(crate) fn serve(&self, call: &Call) -> Answer {
+        let answer = self.serve_on(call);
+        runtime().thread_end();
+        answer
+    }
+
+    /// Any request, on a thread that goes on.
+    pub(crate) fn serve_on(&self, call: &Call) -> Answer {
         let path = self.path();
         let bytes = path.as_os_str().as_encoded_bytes();
         let mut builder = RequestHeadBuilder::new();
@@ -124,7 +131,6 @@ impl Script {
         head.callable = call.callable.as_bytes();
         let exchange = Memory::new(call);
         let outcome = runtime().serve(&builder.finish(&head), &exchange, 4, 0);
-        runtime().thread_end();
         Answer::new(outcome, exchange)
     }
 }
