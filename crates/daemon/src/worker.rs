@@ -199,7 +199,9 @@ fn receive_request(
     let mut header = None;
     while received < needed {
         let rest = buffer.get_mut(received..).unwrap_or_default();
-        match stream.receive(rest)? {
+        let length =
+            if received == 0 { stream.receive_first(rest)? } else { stream.receive(rest)? };
+        match length {
             0 if received == 0 => return Ok(None),
             0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             length => received += length,

@@ -58,6 +58,13 @@ impl TimedStream {
         super::send_with_descriptor(self.socket(), bytes, descriptor).map_err(timed_out)
     }
 
+    /// Receives the first bytes of a connection, however long they take: half of the time the
+    /// accepting thread is quicker than the peer that has just connected, and it then costs
+    /// neither a failed call nor the setting of limits. The peer's end ends the wait.
+    pub fn receive_first(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive_some(self.socket(), buffer, false)
+    }
+
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_limited.load(Ordering::Relaxed) {
