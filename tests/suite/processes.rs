@@ -493,7 +493,7 @@ mod mpm {
             // What httpd says about its own child.
             server.allow_log("AH00052").allow_log("AH00051");
             for (path, reason) in
-                [("/exits", "status 7"), ("/crashes", "signal 11"), ("/aborts", "signal 6")]
+                [("/exits", "exit code 7"), ("/crashes", "signal 11"), ("/aborts", "signal 6")]
             {
                 let mut connection = server.connect();
                 connection.request("GET", path, &[], b"");

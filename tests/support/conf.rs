@@ -106,6 +106,8 @@ pub struct Parts<'a> {
     pub port: u16,
     /// Further modules.
     pub modules: &'a [String],
+    /// The module to load, when it is not the one under test.
+    pub module: Option<&'a Path>,
     /// Lines that replace the default number of children and threads.
     pub sizing: Option<&'a str>,
     /// The test's lines, after those of the placement.
@@ -119,7 +121,7 @@ pub fn text(parts: &Parts<'_>) -> String {
     for name in MODULES.iter().copied().chain(parts.modules.iter().map(String::as_str)) {
         load(&mut text, name);
     }
-    let module = rundir::run().module.display();
+    let module = parts.module.unwrap_or(&rundir::run().module).display();
     writeln!(text, "LoadModule wsgi_module {module}").expect("text");
     text.push_str(FRAME);
     if is_root() {

@@ -69,6 +69,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     trees: Vec<(String, PathBuf)>,
     writable: Vec<String>,
+    module: Option<PathBuf>,
 }
 
 impl Builder {
@@ -113,6 +114,12 @@ impl Builder {
         self
     }
 
+    /// Loads this module file instead of the copy that the run made.
+    pub fn module(mut self, path: &Path) -> Builder {
+        self.module = Some(path.to_owned());
+        self
+    }
+
     /// Sets a variable in httpd's own environment.
     pub fn environment(mut self, name: &str, value: &str) -> Builder {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -141,6 +148,7 @@ impl Builder {
             root,
             port,
             modules: &self.modules,
+            module: self.module.as_deref(),
             sizing: self.sizing.as_deref(),
             body: &self.body,
         };
@@ -248,6 +256,7 @@ impl Httpd {
             environment: Vec::new(),
             trees: Vec::new(),
             writable: Vec::new(),
+            module: None,
         }
     }
 
