@@ -44,6 +44,11 @@ pub(super) struct Conversation<'r, 'c> {
     heard: Instant,
     /// Whether the daemon has said that it sends more at once.
     expects_more: bool,
+    /// Since when a block has waited for a flush.
+    unflushed: Option<Instant>,
+    /// Whether a frame has told that a process has begun the request. A slot forgets it when it
+    /// is used again, which may happen while this side waits for its client.
+    is_begun: bool,
 }
 
 /// How an attempt ended.
@@ -99,6 +104,8 @@ impl<'r, 'c> Conversation<'r, 'c> {
             frames: FrameReader::new(),
             heard: Instant::now(),
             expects_more: false,
+            unflushed: None,
+            is_begun: false,
         })
     }
 
@@ -135,6 +142,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             if header.request_id != self.request_id {
                 return Err(io::Error::other("frame of another request"));
             }
+            self.is_begun |= header.kind != Kind::Requeue;
             let step = match header.kind {
                 Kind::Want => {
                     self.send_body(upload);
@@ -195,24 +203,36 @@ impl<'r, 'c> Conversation<'r, 'c> {
 
     /// Waits for more bytes.
     fn await_frames(&mut self) -> Wait {
-        if self.responder.is_unflushed() && !self.expects_more {
-            let delay = self.group.definition.response_flush_delay;
-            // Blocks that follow each other quickly leave together.
-            if !self.poll(delay) && self.responder.flush().is_err() {
-                return Wait::ClientGone;
-            }
+        if self.flush_when_due().is_err() {
+            return Wait::ClientGone;
         }
+        // What the client took to send its body or to take ours is not the daemon's silence.
+        self.heard = Instant::now();
         while !self.poll(HEARTBEAT) {
             if let Some(trouble) = self.look_for_trouble() {
                 return trouble;
             }
         }
-        self.heard = Instant::now();
         match self.frames.receive(self.socket.as_fd()) {
             Ok(true) => Wait::Frames,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Wait::Frames,
             Ok(false) | Err(_) => Wait::EndOfFile,
         }
+    }
+
+    /// Blocks that follow each other quickly leave together, but none waits longer than the delay.
+    fn flush_when_due(&mut self) -> Result<(), SendError> {
+        if !self.responder.is_unflushed() {
+            self.unflushed = None;
+        } else if !self.expects_more {
+            let since = *self.unflushed.get_or_insert_with(Instant::now);
+            let delay = self.group.definition.response_flush_delay;
+            if !self.poll(delay.saturating_sub(since.elapsed())) || since.elapsed() >= delay {
+                self.unflushed = None;
+                return self.responder.flush();
+            }
+        }
+        Ok(())
     }
 
     fn poll(&self, limit: Duration) -> bool {
@@ -227,6 +247,8 @@ impl<'r, 'c> Conversation<'r, 'c> {
         match fate::of(self.link, self.request_id) {
             Fate::Dead(how) => return Some(Wait::Dead(how)),
             Fate::Running => {}
+            // Its slot was used again; the end of file or socket-timeout tells the rest.
+            Fate::Queued if self.is_begun => {}
             Fate::Queued => {
                 if let Some(failure) = fate::failing(self.job, self.group, self.link) {
                     return Some(Wait::Failed(failure));
@@ -264,7 +286,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
 
     fn after_end_of_file(self) -> Result<Verdict<'r>, Failure> {
         match fate::after_end_of_file(self.link, self.request_id) {
-            Fate::Queued if !self.responder.has_begun() => Ok(Verdict::NotStarted(self.responder)),
+            Fate::Queued if !self.is_begun => Ok(Verdict::NotStarted(self.responder)),
             Fate::Dead(how) => self.fail(fate::died, &how),
             Fate::Queued | Fate::Running => {
                 self.fail(fate::died, "the daemon process closed the connection")
