@@ -12,6 +12,10 @@ use wsgi_ipc::{
 
 use super::Link;
 
+/// Slots made at least, 64 bytes each that cost nothing until they are used: a group that grows
+/// or shrinks at a restart keeps its memory, so that old children find what new daemons begin.
+const FEWEST: u32 = 16 << 10;
+
 /// What belongs to a group's name.
 pub(super) struct GroupMemory {
     listener: Listener,
@@ -22,6 +26,7 @@ pub(super) struct GroupMemory {
 
 impl GroupMemory {
     pub(super) fn create(backlog: u32, slot_count: u32) -> io::Result<Self> {
+        let slot_count = slot_count.max(FEWEST);
         Ok(Self {
             listener: Listener::create(backlog)?,
             slots: Slots::create(slot_count)?,
@@ -33,7 +38,7 @@ impl GroupMemory {
     /// Fits kept memory to a new configuration. Daemons of the old one keep the slots they have
     /// mapped; httpd's old children look for their requests there too.
     pub(super) fn fit(&mut self, slot_count: u32) -> io::Result<()> {
-        if self.slot_count != slot_count {
+        if self.slot_count < slot_count {
             self.slots = Slots::create(slot_count)?;
             self.slot_count = slot_count;
         }

@@ -107,15 +107,22 @@ impl Parent {
         main: &MainState,
         resolved: &Resolved,
     ) -> Result<(), String> {
-        if self.running.is_none() {
-            self.start().map_err(|error| format!("cannot start the supervisor: {error}"))?;
+        let mut handed = Err(io::ErrorKind::BrokenPipe.into());
+        if self.running.is_some() {
+            handed = self.configure(server, main, resolved);
         }
-        let Some(running) = &self.running else { return Ok(()) };
-        if let Some(pool) = server.configuration_pool() {
+        if handed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            // There is none, or it has died and httpd has not noticed yet or had nobody to tell.
+            if let Some(died) = self.running.take() {
+                process::wait(died.pid, GRACE);
+            }
+            self.start().map_err(|error| format!("cannot start the supervisor: {error}"))?;
+            handed = self.configure(server, main, resolved);
+        }
+        if let (Some(running), Some(pool)) = (&self.running, server.configuration_pool()) {
             process::watch::<Watcher>(running.pid, pool);
         }
-        self.configure(server, main, resolved)
-            .map_err(|error| format!("cannot hand the configuration to the supervisor: {error}"))
+        handed.map_err(|error| format!("cannot hand the configuration to the supervisor: {error}"))
     }
 
     fn start(&mut self) -> io::Result<()> {

@@ -44,6 +44,11 @@ impl Blocks {
         Self { slots: vec![Slot::default(); count as usize] }
     }
 
+    /// Changes the number of slots; those that stay keep what is known of them.
+    pub(crate) fn resize(&mut self, count: u32) {
+        self.slots.resize(count as usize, Slot::default());
+    }
+
     /// Takes `count` slots, those that have been free for longest.
     pub(crate) fn take(&mut self, count: u32, now: Instant) -> Result<Block, Refusal> {
         if count == 0 {

@@ -22,7 +22,7 @@ use wsgi_ipc::{
 
 use crate::{
     backoff::Backoff,
-    blocks::{Block, Blocks},
+    blocks::Blocks,
     event::Poller,
     member::{Boards, Member},
 };
@@ -120,12 +120,12 @@ impl Group {
     /// they become ready.
     pub(crate) fn reconfigure(&mut self, handover: Handover) -> io::Result<()> {
         let boards = map_boards(&handover)?;
-        if boards.memory != self.boards.memory || handover.spec.slots != self.spec.slots {
-            self.blocks = Blocks::new(handover.spec.slots);
-            let kept = self.members.iter().filter(|member| member.boards.memory == boards.memory);
-            let kept: Vec<Block> = kept.map(Member::block).collect();
-            kept.into_iter().for_each(|block| self.blocks.reserve(block));
+        if boards.memory != self.boards.memory {
+            self.blocks = Blocks::new(0);
         }
+        self.blocks.resize(handover.spec.slots);
+        let kept = self.members.iter().filter(|member| member.boards.memory == boards.memory);
+        kept.for_each(|member| self.blocks.reserve(member.block()));
         self.last_epoch = self.last_epoch.max(boards.table.newest_epoch());
         self.log = ErrorLog::new(handover.error_log, handover.spec.log_level);
         self.spec = handover.spec;
