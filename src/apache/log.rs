@@ -3,15 +3,15 @@
 //! Texts are passed as an argument to a constant format, never as the format. A record of
 //! warning or worse carries its number in front (`WSGI0134: …`, listed in docs/log-messages.md).
 
-use std::ffi::CStr;
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use wsgi_core::level::Level;
 
 use super::{Request, Server, module, text::c_string};
 use crate::ffi;
 
-const FILE: &CStr = c"mod_wsgi_rs";
+/// No source file: most records come from an application or a daemon.
+const FILE: *const c_char = std::ptr::null();
 
 /// Longest text of one record; httpd cuts at about this length itself.
 const LONGEST: usize = 8000;
@@ -25,7 +25,7 @@ pub(crate) fn request(request: Request<'_>, level: Level, code: Option<u16>, rec
         // SAFETY: a live request, a constant format, and one NUL-terminated argument for its %s.
         unsafe {
             ffi::ap_log_rerror_(
-                FILE.as_ptr(),
+                FILE,
                 0,
                 module::index(),
                 c_int::from(level.number()),
@@ -64,7 +64,7 @@ fn write(server: *const ffi::server_rec, level: Level, code: Option<u16>, record
         // constant format with one NUL-terminated argument; the pool may be null.
         unsafe {
             ffi::ap_log_error_(
-                FILE.as_ptr(),
+                FILE,
                 0,
                 module::index(),
                 c_int::from(level.number()),
@@ -98,7 +98,7 @@ pub(crate) fn startup(text: &str) {
         // SAFETY: no server; constant format with one NUL-terminated argument.
         unsafe {
             ffi::ap_log_error_(
-                FILE.as_ptr(),
+                FILE,
                 0,
                 module::index(),
                 (ffi::APLOG_STARTUP | ffi::APLOG_EMERG).cast_signed(),
