@@ -18,6 +18,7 @@ mod mapping;
 mod output;
 mod processes;
 mod python_options;
+mod regression;
 mod reload;
 mod start_response;
 mod streams;

@@ -1,0 +1,136 @@
+//! Defects that were found after the fact; the first line of each test says where it was seen.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Httpd, Mode};
+
+/// An application whose body is `lines` (indented once), as a generator.
+fn streaming(lines: &str) -> String {
+    let body: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "import time\n\ndef body(environ):\n{body}\ndef application(environ, start_response):\n    \
+         start_response('200 OK', [('Content-Type', 'text/plain')])\n    return body(environ)\n"
+    )
+}
+
+one! {
+    fn the_time_a_slow_client_takes_is_not_the_daemons_silence() {
+        // Seen in review: with socket-timeout=2 a body that came after 1.7 s and 1.5 s of work were
+        // a 504.
+        ours!("it reads the body before it turns to the daemon");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 socket-timeout=2\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @root@/app.py",
+        )
+        .file("app.py", &streaming(
+            "text = environ['wsgi.input'].read(5)\ntime.sleep(1.5)\nyield text",
+        ))
+        .start();
+        let mut connection = server.connect();
+        connection.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
+        std::thread::sleep(Duration::from_millis(1700));
+        connection.send("hello");
+        assert_eq!(connection.response().ok(), "hello");
+    }
+
+    fn a_supervisor_that_is_dead_at_a_restart_does_not_end_httpd() {
+        // Seen in review: kill -9 of the supervisor and a graceful restart within the same second.
+        ours!("it has no supervisor");
+        let server = Httpd::serving("hello.py", Mode::Daemon);
+        server.allow_log("AH00045").allow_log("WSGI1");
+        let response = server.get("/").ok();
+        let tree = server.processes();
+        let supervisor = tree
+            .iter()
+            .find(|process| {
+                let name = std::fs::read_to_string(format!("/proc/{}/comm", process.pid));
+                name.is_ok_and(|name| name.trim() == "wsgi-supervisor")
+            })
+            .expect("a supervisor");
+        supervisor.signal(libc::SIGKILL);
+        // SAFETY: sends a signal to the httpd of this test.
+        unsafe { libc::kill(server.pid(), libc::SIGUSR1) };
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(server.get("/").ok(), response);
+    }
+
+    fn small_blocks_in_a_steady_stream_reach_the_client() {
+        // Seen in review: a block every 3 ms was held back until 64 KiB had come together.
+        ours!("it flushes every block");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2\nWSGIProcessGroup app\nWSGIScriptAlias / @root@/app.py",
+        )
+        .file("app.py", &streaming("for _ in range(1500):\n    yield b'0123456789'\n    time.sleep(0.002)"))
+        .start();
+        let mut connection = server.connect();
+        connection.request("GET", "/", &[], b"");
+        let start = Instant::now();
+        assert_eq!(connection.final_head().status, 200);
+        connection.piece().unwrap().expect("a piece");
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        while connection.piece().unwrap().is_some() {}
+    }
+
+    fn a_client_that_does_not_read_holds_up_no_other_stream() {
+        // Seen in review: the one flusher of a child waited for a client that had stopped reading.
+        ours!("it flushes every block");
+        let server = Httpd::with("WSGIScriptAlias / @root@/app.py\nSendBufferSize 16384")
+            .one_child()
+            .file("app.py", &streaming(
+                "if environ['PATH_INFO'] == '/flood':\n    for _ in range(20000):\n        \
+                 yield b'x' * 1000\n        time.sleep(0.00001)\n    return\n\
+                 yield b'one'\nyield b'two'\ntime.sleep(6)\nyield b'three'",
+            ))
+            .start();
+        let mut stuck = server.connect();
+        stuck.request("GET", "/flood", &[], b"");
+        std::thread::sleep(Duration::from_secs(3));
+        let mut connection = server.connect();
+        connection.request("GET", "/", &[], b"");
+        let start = Instant::now();
+        assert_eq!(connection.final_head().status, 200);
+        let mut text = Vec::new();
+        while text.len() < 6 {
+            text.extend(connection.piece().unwrap().expect("a piece"));
+        }
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        stuck.reset();
+        while connection.piece().unwrap().is_some() {}
+    }
+
+    fn a_request_of_an_old_child_is_found_in_a_group_of_another_size() {
+        // Seen in review: after a graceful restart with another threads= a queued request that a
+        // new process ran was taken for one that nobody had begun (504 by queue-timeout).
+        ours!("it has no queue across restarts");
+        let group = |threads| format!(
+            "WSGIDaemonProcess app processes=1 threads={threads} queue-timeout=3\n"
+        );
+        let server = Httpd::with(
+            "Include @root@/group.conf\nWSGIProcessGroup app\nWSGIScriptAlias / @root@/app.py",
+        )
+        .file("group.conf", &group(1))
+        .file("app.py", &streaming(
+            "time.sleep(float(environ['QUERY_STRING']))\nyield b'done'",
+        ))
+        .start();
+        server.allow_log("AH00045");
+        server.get("/?0").ok();
+        std::thread::scope(|scope| {
+            let port = server.port();
+            let first = scope.spawn(move || server_get(port, "/?6"));
+            std::thread::sleep(Duration::from_millis(300));
+            let second = scope.spawn(move || server_get(port, "/?6"));
+            std::thread::sleep(Duration::from_millis(300));
+            std::fs::write(server.path("group.conf"), group(2)).unwrap();
+            server.graceful();
+            assert_eq!(second.join().unwrap(), 200);
+            assert_eq!(first.join().unwrap(), 200);
+        });
+    }
+}
+
+fn server_get(port: u16, target: &str) -> u16 {
+    let mut connection = crate::support::Connection::open(port);
+    connection.request("GET", target, &[("Connection", "close")], b"");
+    connection.response().status()
+}
