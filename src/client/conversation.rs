@@ -29,6 +29,9 @@ use crate::{
 /// How often a waiting request looks whether its process still lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// Heads up to this size fit the buffer of a socket together with the body that is sent at once.
+const LARGE_HEAD: usize = 64 << 10;
+
 /// A connection with its request.
 pub(super) struct Conversation<'r, 'c> {
     job: &'c Job<'r>,
@@ -115,7 +118,17 @@ impl<'r, 'c> Conversation<'r, 'c> {
         head: &[u8],
         upload: &mut Upload<'_>,
     ) -> Result<Verdict<'r>, Failure> {
-        if upload.send_request(self.socket.as_fd(), self.request_id, head).is_err() {
+        if head.len() > LARGE_HEAD {
+            // It waits in the socket for a thread that takes it, unlike others; the limit of the
+            // connect is too short for that.
+            let limit = u32::try_from(super::patience(self.group).as_secs()).unwrap_or(u32::MAX);
+            socket::set_timeouts(self.socket.as_fd(), limit.max(1)).ok();
+        }
+        if let Err(error) = upload.send_request(self.socket.as_fd(), self.request_id, head) {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                // Trying again would leave one dead connection after the other in the queue.
+                return Err(fate::queue_timed_out(self.job, self.group));
+            }
             // A draining daemon closes without reading; whatever it said is still to be read.
             return self.after_end_of_file();
         }

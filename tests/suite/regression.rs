@@ -98,6 +98,29 @@ one! {
         while connection.piece().unwrap().is_some() {}
     }
 
+    fn a_large_head_waits_for_a_thread_like_a_small_one() {
+        // Seen in review: headers that did not fit the socket's buffer were sent again and again
+        // after connect-timeout, until the listener's queue was full of dead connections (503).
+        ours!("not a defect of it");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=1 connect-timeout=1\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @root@/app.py",
+        )
+        .file("app.py", &streaming(
+            "time.sleep(float(environ['QUERY_STRING']))\nyield b'done'",
+        ))
+        .start();
+        server.get("/?0").ok();
+        let mut busy = server.connect();
+        busy.request("GET", "/?5", &[], b"");
+        std::thread::sleep(Duration::from_millis(300));
+        let value = "x".repeat(8000);
+        let names: Vec<String> = (0..60).map(|number| format!("X-{number}")).collect();
+        let headers: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
+        assert_eq!(server.request("GET", "/?0", &headers, b"").ok(), "done");
+        assert_eq!(busy.response().ok(), "done");
+    }
+
     fn a_request_of_an_old_child_is_found_in_a_group_of_another_size() {
         // Seen in review: after a graceful restart with another threads= a queued request that a
         // new process ran was taken for one that nobody had begun (504 by queue-timeout).
