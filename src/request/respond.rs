@@ -119,6 +119,11 @@ impl<'r> Responder<'r> {
             }
             return;
         }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            // How a body is framed is httpd's to say (PEP 3333 forbids it to applications): with
+            // this header it would announce chunks and send none.
+            return;
+        }
         let table = if name.eq_ignore_ascii_case(b"www-authenticate") {
             self.request.error_headers_out()
         } else {

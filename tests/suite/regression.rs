@@ -152,6 +152,25 @@ one! {
     }
 }
 
+both_modes! {
+    fn a_transfer_encoding_of_the_application_does_not_break_the_framing(mode) {
+        // Seen in review: `Transfer-Encoding: chunked` (passed on from elsewhere by the
+        // application) was announced, but the body was sent without chunks on a kept connection.
+        ours!("not looked at");
+        let server = Httpd::with("WSGIScriptAlias / @root@/app.py")
+            .mode(mode)
+            .file("app.py", "def application(environ, start_response):\n    \
+                             start_response('200 OK', [('Transfer-Encoding', 'chunked')])\n    \
+                             return iter([b'hello ', b'world'])\n")
+            .start();
+        let mut connection = server.connect();
+        for _ in 0..2 {
+            connection.request("GET", "/", &[], b"");
+            assert_eq!(connection.response().ok(), "hello world");
+        }
+    }
+}
+
 fn server_get(port: u16, target: &str) -> u16 {
     let mut connection = crate::support::Connection::open(port);
     connection.request("GET", target, &[("Connection", "close")], b"");
