@@ -472,12 +472,7 @@ impl Httpd {
         if self.stopped.replace(true) {
             return Vec::new();
         }
-        let mut wrong: Vec<String> = self
-            .processes()
-            .iter()
-            .filter(|process| process.is_zombie() && process.parent() != self.pid())
-            .map(|process| format!("a zombie: {} {}", process.pid, process.name()))
-            .collect();
+        let mut wrong = self.zombies();
         self.signal(signal);
         let status = self.wait_for_exit();
         match status {
@@ -506,6 +501,25 @@ impl Httpd {
     }
 
     /// Processes left a few seconds after httpd's end; they are killed, and named.
+    /// Processes that have ended and that nobody waits for. One that has just ended is waited for
+    /// in a moment.
+    fn zombies(&self) -> Vec<String> {
+        let unwaited = || -> Vec<String> {
+            let tree = self.processes();
+            let zombies =
+                tree.iter().filter(|process| process.is_zombie() && process.parent() != self.pid());
+            zombies.map(|one| format!("a zombie: {} {}", one.pid, one.name())).collect()
+        };
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let zombies = unwaited();
+            if zombies.is_empty() || Instant::now() >= deadline {
+                return zombies;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn survivors(&self) -> Vec<String> {
         let end = Instant::now() + Duration::from_secs(8);
         let mut left;
