@@ -10,7 +10,7 @@ use wsgi_core::{
 use crate::{
     apache::{
         Server, log,
-        module::{self, After, DirState, Line, Place, ServerState},
+        module::{self, After, DirState, Line, MainState, Place, ServerState},
     },
     facts::HttpdFacts,
 };
@@ -18,6 +18,7 @@ use crate::{
 /// Carries out a line; the error is the text that httpd shows.
 pub(crate) fn run(
     line: &Line<'_>,
+    main: &MainState,
     server: Option<&mut ServerState>,
     dir: &mut DirState,
 ) -> Result<After, String> {
@@ -25,23 +26,24 @@ pub(crate) fn run(
     if let (Context::Global, Some(text)) = (directive.context, line.misplaced) {
         return Err(text.to_string_lossy().into_owned());
     }
-    let server = server.ok_or("no configuration record of the server")?;
     let arguments = std::str::from_utf8(line.arguments)
         .map_err(|_| format!("{}: the line is not valid UTF-8", directive.name))?;
     let file = line.origin.0.to_string_lossy();
     let site = Site {
         scope: scope(line),
-        server: server.main().number_of(line.server),
+        server: main.number_of(line.server),
         file: &file,
         line: line.origin.1,
     };
-    let main = server.main_handle();
     let facts = HttpdFacts::new(main, line.server);
     let mut typed = main.typed.lock().unwrap_or_else(PoisonError::into_inner);
-    let target = match line.place {
-        Place::Server => Target::Server { global: &mut typed, server: &mut server.config },
-        Place::Section => Target::Directory { global: Some(&mut typed), dir: &mut dir.config },
-        Place::Htaccess => Target::Directory { global: None, dir: &mut dir.config },
+    let target = match (line.place, server) {
+        (Place::Server, Some(server)) => {
+            Target::Server { global: &mut typed, server: &mut server.config }
+        }
+        (Place::Server, None) => return Err("no configuration record of the server".into()),
+        (Place::Section, _) => Target::Directory { global: Some(&mut typed), dir: &mut dir.config },
+        (Place::Htaccess, _) => Target::Directory { global: None, dir: &mut dir.config },
     };
     let notices = directives::apply(directive, arguments, &site, target, &facts)
         .map_err(|error| error.to_string())?;

@@ -259,6 +259,25 @@ pub(crate) unsafe extern "C" fn command(
     })
 }
 
+/// Our record of the server whose lines are being read, if they write to it.
+///
+/// # Safety
+/// At [`Place::Server`], httpd is reading its configuration and nobody holds the record.
+unsafe fn writable_server_state<'c>(
+    server: Server<'c>,
+    place: Place,
+) -> Option<&'c mut ServerState> {
+    if place != Place::Server {
+        return None;
+    }
+    // SAFETY: the vector of a live server.
+    let vector = unsafe { (*server.as_ptr()).module_config };
+    // SAFETY: a live vector.
+    let state = unsafe { record_in(vector) };
+    // SAFETY: made by create_server; the caller promises that nobody else uses it.
+    unsafe { state.cast::<ServerState>().as_mut() }
+}
+
 /// # Safety
 /// `parameters` and `arguments` are those of a command.
 unsafe fn run_command(
@@ -277,14 +296,13 @@ unsafe fn run_command(
     let arguments = unsafe { text::bytes(arguments) };
     // SAFETY: the command record is one of `COMMANDS`, whose data is its number.
     let directive = unsafe { (*parameters.cmd).cmd_data } as usize;
-    // SAFETY: the vector of the line's server.
-    let state = unsafe { (*server.as_ptr()).module_config };
-    // SAFETY: a live vector.
-    let state = unsafe { record_in(state) };
-    // SAFETY: made by create_server; nobody else uses it while httpd reads its configuration. In
-    // a .htaccess file other threads may read it, and `directives` gets no access to it.
-    let state = unsafe { state.cast::<ServerState>().as_mut() };
     let place = place_of(parameters);
+    let Some(main) = server_state(server).map(ServerState::main_handle) else {
+        return c"mod_wsgi_rs: no configuration record".as_ptr();
+    };
+    // SAFETY: in a file that httpd reads at its start nobody else uses the record. (A .htaccess
+    // file is read while other threads use it.)
+    let own = unsafe { writable_server_state(server, place) };
     // SAFETY: live parameters.
     let misplaced = unsafe { misplaced(parameters) };
     let line = Line {
@@ -296,7 +314,7 @@ unsafe fn run_command(
         origin: unsafe { origin(parameters) },
         misplaced,
     };
-    match directives::run(&line, state, dir) {
+    match directives::run(&line, main, own, dir) {
         Ok(After::NextLine) => ptr::null(),
         Ok(After::LinesInside) => {
             // SAFETY: live parameters.

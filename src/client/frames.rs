@@ -64,6 +64,10 @@ impl FrameReader {
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let room_length = room.len();
         let length = socket::receive_with_descriptors(socket, room, &mut self.descriptors)?;
+        if self.descriptors.len() > 1 {
+            // A daemon that goes on could leave this child without descriptors.
+            return Err(io::Error::other("more than one descriptor"));
+        }
         self.is_full = length == room_length;
         self.end += length;
         Ok(length > 0)

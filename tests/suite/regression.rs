@@ -48,8 +48,7 @@ one! {
             })
             .expect("a supervisor");
         supervisor.signal(libc::SIGKILL);
-        // SAFETY: sends a signal to the httpd of this test.
-        unsafe { libc::kill(server.pid(), libc::SIGUSR1) };
+        server.signal(libc::SIGUSR1);
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(server.get("/").ok(), response);
     }

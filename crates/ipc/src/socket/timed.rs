@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::stream::{receive_some, send_rest, send_without_waiting, set_timeouts};
+use super::stream::{poll_readable, receive_some, send_rest, send_without_waiting, set_timeouts};
 
 /// A stream socket with a limit on each wait.
 ///
@@ -58,11 +58,21 @@ impl TimedStream {
         super::send_with_descriptor(self.socket(), bytes, descriptor).map_err(timed_out)
     }
 
-    /// Receives the first bytes of a connection, however long they take: half of the time the
-    /// accepting thread is quicker than the peer that has just connected, and it then costs
-    /// neither a failed call nor the setting of limits. The peer's end ends the wait.
+    /// Receives the first bytes of a connection. Half of the time the accepting thread is quicker
+    /// than the peer that has just connected: one wait costs less than setting limits for all.
     pub fn receive_first(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        receive_some(self.socket(), buffer, false)
+        match receive_some(self.socket(), buffer, true) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            received => return received,
+        }
+        let limit = match self.seconds {
+            0 => -1,
+            seconds => i32::try_from(u64::from(seconds) * 1000).unwrap_or(i32::MAX),
+        };
+        if !poll_readable(self.socket(), limit)? {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        receive_some(self.socket(), buffer, true)
     }
 
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
