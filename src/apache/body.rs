@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use super::Request;
+use super::{Request, process};
 use crate::ffi;
 
 /// Reads the body of one request through its input filters (chunked coding removed, limits and
@@ -189,15 +189,11 @@ impl ReadError {
         u16::try_from(status).ok().filter(|status| (400..600).contains(status)).unwrap_or(500)
     }
 
-    /// The reason in words, as `apr_strerror` gives it.
+    /// The reason in words.
     pub(crate) fn reason(self) -> String {
-        let mut text = [0u8; 256];
-        // SAFETY: a buffer and its length; apr terminates the text.
-        unsafe { ffi::apr_strerror(self.status, text.as_mut_ptr().cast(), text.len()) };
-        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-        match text {
-            b"" => "Connection was terminated".into(),
-            text => String::from_utf8_lossy(text).into_owned(),
+        match process::describe(self.status) {
+            text if text.is_empty() => "Connection was terminated".into(),
+            text => text,
         }
     }
 }
