@@ -3,6 +3,8 @@
 //! The suite runs against the original with `WSGI_ORIGINAL=1`. Tests of what we do better carry
 //! `ours!` with the reason; a test of shared behaviour that the original does not pass stands here.
 
+use std::io::Write;
+
 /// Full test name (without the crate), and why the original does not pass it.
 const KNOWN_DIFFERENCES: &[(&str, &str)] = &[(
     "tls::files_leave_over_every_protocol::embedded",
@@ -14,10 +16,12 @@ pub fn is_original() -> bool {
     std::env::var_os("WSGI_ORIGINAL").is_some_and(|value| value == "1")
 }
 
-/// Prints why the running test does nothing; libtest shows it with `--nocapture`.
+/// Says why the running test does nothing.
 pub fn skipped(reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();
-    println!("{name} skipped ({reason})");
+    // Not println!, which the test runner keeps to itself when a test passes: what was skipped
+    // must be seen beside the number that passed.
+    writeln!(std::io::stderr(), "{name} skipped ({reason})").ok();
 }
 
 /// True, after saying so, when the table lists `test` (a module path) and the original runs.
