@@ -109,7 +109,9 @@ fn check_writable(folder: &Path) -> Result<()> {
     if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok() {
         return Ok(());
     }
-    let mut words: Vec<_> = std::env::args_os().collect();
+    // By its full path: sudo's own PATH and folder need not lead to it.
+    let mut words = vec![std::env::current_exe()?.into_os_string()];
+    words.extend(std::env::args_os().skip(1));
     let is_install = words.iter().any(|word| word == "install");
     if is_install && !words.iter().any(|word| word == "--no-build") {
         words.push("--no-build".into());

@@ -22,13 +22,13 @@ pub(crate) fn ensure(needs: Needs) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("xtask: installing system packages: {}", missing.join(" "));
     let Some(prefix) = privilege() else {
         bail!(
             "these system packages are missing; install them with\n\n    {}\n\nand repeat the command",
             packages::command_line(&missing)
         );
     };
+    println!("xtask: installing system packages: {}", missing.join(" "));
     let _ = process::succeeds(&mut apt(prefix, &["update"]))?; // an unreachable extra source is no reason to stop
     let mut words = vec!["install", "--yes", "--no-install-recommends"];
     words.extend(missing.iter().map(String::as_str));
