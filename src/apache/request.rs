@@ -114,11 +114,6 @@ impl<'r> Request<'r> {
         self.record().expecting_100 != 0
     }
 
-    /// Whether the protocol is older than HTTP/1.1.
-    pub(crate) fn is_http10(self) -> bool {
-        self.record().proto_num < 1001
-    }
-
     /// What httpd's directory walk found out about the file: `None` when it does not exist.
     pub(crate) fn target(self) -> Option<Target> {
         let info = &self.record().finfo;

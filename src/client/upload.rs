@@ -55,15 +55,7 @@ impl<'r> Upload<'r> {
     fn read_ahead(&mut self) {
         let Some(body) = self.body.as_mut() else { return };
         self.first.resize(BODY_WINDOW, 0);
-        let mut filled = 0;
-        while let Some(room) = self.first.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match body.read(room, false) {
-                Ok(Read::Data(length)) => filled += length,
-                Ok(Read::NotYet | Read::End) => break,
-                // It comes again when the application reads this far.
-                Err(_) => break,
-            }
-        }
+        let filled = take_ready(body, &mut self.first, 0);
         self.first.truncate(filled);
     }
 
@@ -117,18 +109,10 @@ impl<'r> Upload<'r> {
     /// Waits for the first bytes, then takes what else is there.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let Some(body) = self.body.as_mut() else { return Ok(0) };
-        let mut filled = match body.read(buffer, true)? {
-            Read::Data(length) => length,
-            Read::End | Read::NotYet => return Ok(0),
-        };
-        while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match body.read(room, false) {
-                Ok(Read::Data(length)) => filled += length,
-                // An error comes again at the next read, when the bytes before it are used up.
-                Ok(Read::End | Read::NotYet) | Err(_) => break,
-            }
+        match body.read(buffer, true)? {
+            Read::Data(length) => Ok(take_ready(body, buffer, length)),
+            Read::End | Read::NotYet => Ok(0),
         }
-        Ok(filled)
     }
 
     fn send_error(
@@ -148,4 +132,16 @@ impl<'r> Upload<'r> {
         let parts = [IoSlice::new(&header), IoSlice::new(reason.as_bytes())];
         socket::send_vectored(socket, &parts)
     }
+}
+
+/// Adds what is there without waiting behind the first `filled` bytes of `buffer`; gives the
+/// number of bytes then filled. An error comes again at the next read, when they are used up.
+fn take_ready(body: &mut Body<'_>, buffer: &mut [u8], mut filled: usize) -> usize {
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match body.read(room, false) {
+            Ok(Read::Data(length)) => filled += length,
+            Ok(Read::End | Read::NotYet) | Err(_) => break,
+        }
+    }
+    filled
 }

@@ -20,13 +20,6 @@ pub mod flag {
     pub const HEAD: u32 = 4;
     /// A request body may follow (Content-Length above zero, or chunked).
     pub const BODY: u32 = 8;
-    /// `WSGIIgnoreActivity` is on.
-    pub const IGNORE_ACTIVITY: u32 = 16;
-    /// `WSGIEnableSendfile` is on.
-    pub const SENDFILE: u32 = 32;
-    /// The response goes to a client that does not read bodies of unknown length as framed
-    /// (HTTP/1.0): its end is the end of the connection.
-    pub const HTTP10: u32 = 64;
 }
 
 /// What httpd tells the engine about a request, beside its environ entries.

@@ -127,10 +127,7 @@ unsafe extern "C" fn read(
         let (this, items) = unsafe { receive(this, items, count) };
         let limit = size(py, "read", items)?;
         let lease = open(py, &this, "read()")?;
-        match limit {
-            Some(limit) => read_up_to(py, lease, limit),
-            None => read_all(py, lease),
-        }
+        read_bytes(py, lease, limit)
     })
 }
 
@@ -157,36 +154,21 @@ fn open<'a>(py: Py<'_>, this: &'a Ref<'_>, method: &str) -> PyResult<&'a Arc<Lea
     }
 }
 
-fn read_up_to<'py>(py: Py<'py>, lease: &Lease, limit: usize) -> PyResult<Object<'py>> {
+/// Reads up to `limit` bytes, or to the end of the body.
+fn read_bytes<'py>(py: Py<'py>, lease: &Lease, limit: Option<usize>) -> PyResult<Object<'py>> {
     let mut body = lease.body(py);
-    let ready = body.buffered().len().min(limit);
-    let mut result = BytesBuilder::new(py, limit.min(STEP).max(ready))?;
+    let buffered = body.buffered().len();
+    let (limit, room) = match limit {
+        Some(limit) => (limit, limit.min(STEP).max(buffered.min(limit))),
+        None => (usize::MAX, buffered + BUFFER),
+    };
+    let ready = buffered.min(limit);
+    let mut result = BytesBuilder::new(py, room)?;
     result = result.append(body.buffered().get(..ready).unwrap_or_default())?;
     body.consume(ready);
     while result.len() < limit {
         if result.room().is_empty() {
             let wanted = result.len().saturating_mul(2).min(limit);
-            result = result.resize(wanted)?;
-        }
-        let count = body.read(py, lease, "read()", result.room())?;
-        if count == 0 {
-            break;
-        }
-        result.advance(count);
-    }
-    drop(body);
-    result.finish()
-}
-
-fn read_all<'py>(py: Py<'py>, lease: &Lease) -> PyResult<Object<'py>> {
-    let mut body = lease.body(py);
-    let ready = body.buffered().len();
-    let mut result = BytesBuilder::new(py, ready + BUFFER)?;
-    result = result.append(body.buffered())?;
-    body.consume(ready);
-    loop {
-        if result.room().is_empty() {
-            let wanted = result.len().saturating_mul(2);
             result = result.resize(wanted)?;
         }
         let count = body.read(py, lease, "read()", result.room())?;
