@@ -188,6 +188,7 @@ impl Builder {
                 expectations: RefCell::default(),
                 seen: RefCell::default(),
                 stopped: Cell::new(false),
+                running: Cell::new(usize::MAX),
                 _place: place,
             };
             match server.wait_until_ready() {
@@ -242,6 +243,8 @@ pub struct Httpd {
     expectations: RefCell<Expectations>,
     seen: RefCell<BTreeSet<Process>>,
     stopped: Cell<bool>,
+    /// Records in the log when the stop was asked for.
+    running: Cell<usize>,
     _place: Place,
 }
 
@@ -473,6 +476,7 @@ impl Httpd {
             return Vec::new();
         }
         let mut wrong = self.zombies();
+        self.running.set(self.log().len());
         self.signal(signal);
         let status = self.wait_for_exit();
         match status {
@@ -549,7 +553,7 @@ impl Httpd {
 impl Drop for Httpd {
     fn drop(&mut self) {
         let mut wrong = self.stop();
-        wrong.extend(self.expectations.borrow().violations(&self.log()));
+        wrong.extend(self.expectations.borrow().violations(&self.log(), self.running.get()));
         if !self.root.exists() {
             return;
         }
