@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::level::Level;
+use crate::{level::Level, reason::Reason};
 
 /// Descriptors of a daemon process: standard error is the group's error log.
 pub mod descriptor {
@@ -81,7 +81,7 @@ pub struct EngineSpec {
 
 /// A daemon group as the supervisor starts it. Descriptors attached to the message, in this
 /// order: listener, slots, process table, error log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// What the daemons' CPython hosts need; `engine.process_group` is the group's name.
     pub engine: EngineSpec,
@@ -105,6 +105,12 @@ pub struct GroupSpec {
     pub display_name: Option<String>,
     /// Seconds from the start of a shutdown to the forced end; 0 waits for ever.
     pub shutdown_timeout: u32,
+    /// Seconds a process has to finish its requests when it is replaced; 0 is as long as it takes.
+    pub graceful_timeout: u32,
+    /// The same after SIGUSR1.
+    pub eviction_timeout: u32,
+    /// Seconds after which a process is replaced; 0 never.
+    pub restart_interval: u32,
     /// Seconds a read or write on a request's connection may wait.
     pub socket_timeout: u32,
     /// Seconds after which a queued request is no longer taken; 0 never.
@@ -149,8 +155,13 @@ pub enum ToDaemon {
         /// First of its slots.
         first_slot: u32,
     },
-    /// Take no new request, finish what is running however long it takes, end.
-    Drain,
+    /// Take no new request, finish what is running, end.
+    Drain {
+        /// Why.
+        reason: Reason,
+        /// Seconds for what is running; 0 is as long as it takes.
+        limit: u32,
+    },
     /// The same, within the shutdown timeout.
     Stop,
 }
@@ -162,6 +173,8 @@ pub enum FromDaemon {
     Ready,
     /// A script has changed: this process drains, the whole group wants new processes.
     Stale,
+    /// The process has had its time and serves on until another one has taken its place.
+    Retire(Reason),
     /// The process cannot start, for this reason (already logged), and ends.
     Failed(String),
 }

@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Level(u8);
 
+impl Default for Level {
+    /// What httpd logs by default.
+    fn default() -> Self {
+        Self::WARNING
+    }
+}
+
 impl Level {
     /// System is unusable.
     pub const EMERG: Self = Self(0);

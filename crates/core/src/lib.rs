@@ -11,5 +11,6 @@ pub mod head;
 pub mod keys;
 pub mod level;
 pub mod mapping;
+pub mod reason;
 pub mod version;
 mod wire;

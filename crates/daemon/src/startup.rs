@@ -72,7 +72,7 @@ pub(crate) fn configure(control: &OwnedFd) -> Result<(GroupSpec, u64, u32), Star
     let (bytes, _) = packet.ok_or_else(|| failed("it is gone"))?;
     match decode(&bytes).map_err(|error| failed(&error.to_string()))? {
         ToDaemon::Configure { group, epoch, first_slot } => Ok((*group, epoch, first_slot)),
-        ToDaemon::Drain | ToDaemon::Stop => Err(failed("unexpected message")),
+        ToDaemon::Drain { .. } | ToDaemon::Stop => Err(failed("unexpected message")),
     }
 }
 

@@ -3,13 +3,17 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
+    },
 };
 
 use rustix::event::EventfdFlags;
 use wsgi_core::{
     control::{FromDaemon, GroupSpec, encode},
     level::Level,
+    reason::Reason,
 };
 use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
 
@@ -73,6 +77,7 @@ pub(crate) struct Daemon {
     /// One for each worker thread.
     pub(crate) workers: Vec<WorkerState>,
     drain: AtomicU8,
+    reason: OnceLock<Reason>,
     is_stale: AtomicBool,
     is_finalizing: AtomicBool,
 }
@@ -101,6 +106,7 @@ impl Daemon {
             workers: (0..spec.threads).map(|_| WorkerState::default()).collect(),
             spec,
             drain: AtomicU8::new(0),
+            reason: OnceLock::new(),
             is_stale: AtomicBool::new(false),
             is_finalizing: AtomicBool::new(false),
         })
@@ -125,20 +131,30 @@ impl Daemon {
         self.drain() != Drain::No
     }
 
-    /// Takes no new request from now on. A request to drain never becomes less urgent.
-    pub(crate) fn begin_drain(&self, drain: Drain) {
+    /// Takes no new request from now on. A request to drain never becomes less urgent, and the
+    /// first reason stays.
+    pub(crate) fn begin_drain(&self, drain: Drain, reason: Reason) {
+        self.reason.set(reason).ok();
         let before = self.drain.fetch_max(drain as u8, Ordering::AcqRel);
         if before == 0 && drain != Drain::No {
-            let group = self.group();
-            self.log.log(Level::INFO, &format!("Shutdown requested for daemon process '{group}'."));
+            let (group, reason) = (self.group(), self.reason().unwrap_or(reason).name());
+            self.log.log(
+                Level::INFO,
+                &format!("Shutdown requested for daemon process '{group}' ({reason})."),
+            );
         }
         self.wake();
+    }
+
+    /// Why the process drains.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.reason.get().copied()
     }
 
     /// A script has changed: the supervisor shall replace the whole group.
     pub(crate) fn begin_stale(&self) {
         if !self.is_stale.swap(true, Ordering::Relaxed) {
-            self.begin_drain(Drain::Graceful);
+            self.begin_drain(Drain::Graceful, Reason::ScriptReload);
             self.tell(&FromDaemon::Stale);
         }
     }

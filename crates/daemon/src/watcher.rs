@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use wsgi_core::{
     control::{ToDaemon, decode},
     level::Level,
+    reason::Reason,
 };
 use wsgi_ipc::socket;
 
@@ -28,13 +29,16 @@ pub(crate) struct Watcher<'a> {
     daemon: &'a Daemon,
     /// The supervisor has closed its end.
     is_alone: bool,
+    /// When a graceful drain becomes a stop.
+    drain_end: Option<Instant>,
+    /// When the process ends by force.
     deadline: Option<Instant>,
 }
 
 impl<'a> Watcher<'a> {
     /// A watcher that has seen nothing yet.
     pub(crate) fn new(daemon: &'a Daemon) -> Self {
-        Self { daemon, is_alone: false, deadline: None }
+        Self { daemon, is_alone: false, drain_end: None, deadline: None }
     }
 
     /// Watches until the process ends.
@@ -64,6 +68,11 @@ impl<'a> Watcher<'a> {
     }
 
     fn enforce_deadline(&mut self) {
+        if self.drain_end.is_some_and(|end| Instant::now() >= end) {
+            self.drain_end = None;
+            let reason = self.daemon.reason().unwrap_or(Reason::ShutdownSignal);
+            self.daemon.begin_drain(Drain::Stop, reason);
+        }
         let is_limited = self.daemon.drain() == Drain::Stop || self.daemon.is_finalizing();
         let timeout = self.daemon.spec.shutdown_timeout;
         if !is_limited || timeout == 0 {
@@ -85,7 +94,8 @@ impl<'a> Watcher<'a> {
     }
 
     fn wait(&mut self, has_idle: bool) -> io::Result<()> {
-        let rest = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let next = self.deadline.into_iter().chain(self.drain_end).min();
+        let rest = next.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = if has_idle { Some(rest.unwrap_or(KICK).min(KICK)) } else { rest };
         let timeout = timeout.map(|rest| Timespec {
             tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
@@ -117,7 +127,7 @@ impl<'a> Watcher<'a> {
         // Its count does not matter; reading makes it quiet.
         rustix::io::read(&self.daemon.wake, &mut [0u8; 8]).ok();
         if signals::is_end_asked() && self.daemon.drain() != Drain::Stop {
-            self.daemon.begin_drain(Drain::Stop);
+            self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
         }
     }
 
@@ -125,15 +135,23 @@ impl<'a> Watcher<'a> {
         let packet = socket::receive_packet(self.daemon.control.as_fd(), LONGEST_MESSAGE);
         let message = packet.ok().flatten().map(|(bytes, _)| decode::<ToDaemon>(&bytes));
         match message {
-            Some(Ok(ToDaemon::Drain)) => self.daemon.begin_drain(Drain::Graceful),
-            Some(Ok(ToDaemon::Stop)) => self.daemon.begin_drain(Drain::Stop),
+            Some(Ok(ToDaemon::Drain { reason, limit })) => {
+                self.daemon.begin_drain(Drain::Graceful, reason);
+                if limit > 0 {
+                    let end = Instant::now() + Duration::from_secs(u64::from(limit));
+                    self.drain_end = Some(self.drain_end.map_or(end, |sooner| sooner.min(end)));
+                }
+            }
+            Some(Ok(ToDaemon::Stop)) => {
+                self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
+            }
             // It is configured once, before there is a watcher.
             Some(Ok(ToDaemon::Configure { .. }) | Err(_)) => {}
             None => {
                 // The supervisor is dead, and httpd starts another one, which starts another
                 // process of this group.
                 self.is_alone = true;
-                self.daemon.begin_drain(Drain::Graceful);
+                self.daemon.begin_drain(Drain::Graceful, Reason::ShutdownSignal);
             }
         }
     }

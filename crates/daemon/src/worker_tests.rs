@@ -12,6 +12,7 @@ use wsgi_core::{
     exchange::Pace,
     frame::LAST,
     head::{RequestHeadBuilder, ResponseHead},
+    reason::Reason,
 };
 use wsgi_ipc::{
     scoreboard::{Slots, Started},
@@ -78,18 +79,10 @@ fn spec() -> GroupSpec {
         engine: EngineSpec { process_group: "tested".into(), ..EngineSpec::default() },
         processes: 1,
         threads: 2,
-        program: String::new(),
-        identity: None,
-        umask: None,
-        working_directory: None,
-        lang: None,
-        locale: None,
-        display_name: None,
         shutdown_timeout: 5,
         socket_timeout: 2,
-        queue_timeout: 0,
-        log_level: Level::WARNING,
         slots: SLOTS,
+        ..GroupSpec::default()
     }
 }
 
@@ -234,7 +227,7 @@ fn idle_workers_leave_when_the_process_drains() {
         }
         let connection = setup.request(4, "echo", None);
         assert_eq!(frames(&connection).last().unwrap().0, Kind::End);
-        setup.daemon.begin_drain(Drain::Graceful);
+        setup.daemon.begin_drain(Drain::Graceful, Reason::GracefulSignal);
         while setup.host.ended.load(Ordering::Relaxed) < 2 {
             setup.daemon.workers.iter().filter_map(|worker| worker.waiting()).for_each(|thread| {
                 crate::signals::kick(thread);

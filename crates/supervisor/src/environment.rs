@@ -37,25 +37,12 @@ pub(crate) fn build(spec: &GroupSpec) -> Vec<CString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wsgi_core::{control::EngineSpec, level::Level};
 
     fn variables(lang: Option<&str>, locale: Option<&str>) -> Vec<String> {
         let spec = GroupSpec {
-            engine: EngineSpec::default(),
-            processes: 1,
-            threads: 1,
-            program: String::new(),
-            identity: None,
-            umask: None,
-            working_directory: None,
             lang: lang.map(str::to_owned),
             locale: locale.map(str::to_owned),
-            display_name: None,
-            shutdown_timeout: 0,
-            socket_timeout: 0,
-            queue_timeout: 0,
-            log_level: Level::INFO,
-            slots: 1,
+            ..GroupSpec::default()
         };
         build(&spec).into_iter().map(|variable| variable.into_string().unwrap()).collect()
     }

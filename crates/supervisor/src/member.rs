@@ -8,7 +8,10 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal};
-use wsgi_core::control::{FromDaemon, ToDaemon, decode, encode};
+use wsgi_core::{
+    control::{FromDaemon, GroupSpec, ToDaemon, decode, encode},
+    reason::Reason,
+};
 use wsgi_ipc::{
     process::ProcessHandle,
     scoreboard::{End, Process, ProcessState, Slots, TableWriter},
@@ -18,7 +21,7 @@ use wsgi_ipc::{
 use crate::{blocks::Block, event::Poller, launch::SetupFailure};
 
 /// Messages a process has reason to send in its life; more is an attempt to keep us busy.
-const MESSAGES: u32 = 16;
+const MESSAGES: u32 = 4096;
 
 /// Longest message of a daemon.
 const LONGEST_MESSAGE: usize = 64 << 10;
@@ -54,6 +57,45 @@ pub(crate) enum Link {
     Orphan(ProcessHandle),
 }
 
+/// How a process shall end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    reason: Reason,
+    /// At once, within the shutdown timeout.
+    is_urgent: bool,
+    /// Seconds to finish requests; 0 is as long as it takes.
+    limit: u32,
+    /// Seconds of the shutdown after that; 0 is as long as it takes.
+    shutdown: u32,
+}
+
+impl Terms {
+    /// httpd stops, or the process must not go on.
+    pub(crate) fn urgent(spec: &GroupSpec, reason: Reason) -> Self {
+        Self { reason, is_urgent: true, limit: 0, shutdown: spec.shutdown_timeout }
+    }
+
+    /// What runs is finished first.
+    pub(crate) fn graceful(spec: &GroupSpec, reason: Reason) -> Self {
+        let limit = match reason {
+            Reason::EvictionSignal => spec.eviction_timeout,
+            _ => spec.graceful_timeout,
+        };
+        Self { reason, is_urgent: false, limit, shutdown: spec.shutdown_timeout }
+    }
+
+    /// Seconds until the process is killed; `None` when nothing limits them.
+    fn seconds(&self) -> Option<u32> {
+        let drain = if self.is_urgent { 0 } else { self.limit };
+        (self.shutdown > 0).then(|| drain.saturating_add(self.shutdown))
+    }
+
+    /// Whether running requests may take as long as they like.
+    fn is_patient(&self) -> bool {
+        !self.is_urgent && self.limit == 0
+    }
+}
+
 /// One daemon process.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -67,12 +109,14 @@ pub(crate) struct Member {
     pub(crate) boards: Boards,
     /// Why it cannot start, by its own or its child's account.
     pub(crate) failure: Option<String>,
-    /// It has taken requests at some time.
-    pub(crate) was_ready: bool,
+    /// Since when it has taken requests.
+    pub(crate) ready_since: Option<Instant>,
+    /// Another process shall take its place, for this reason.
+    pub(crate) retiring: Option<Reason>,
     messages: u32,
     look_at: Option<Instant>,
-    /// Its time is limited even while it finishes requests.
-    is_urgent: bool,
+    /// How it was asked to end.
+    terms: Option<Terms>,
     is_killed: bool,
 }
 
@@ -104,10 +148,11 @@ impl Member {
             link,
             boards,
             failure: None,
-            was_ready: false,
+            ready_since: None,
+            retiring: None,
             messages: 0,
             look_at: None,
-            is_urgent: false,
+            terms: None,
             is_killed: false,
         }
     }
@@ -132,22 +177,32 @@ impl Member {
         self.is_killed
     }
 
+    /// Whether it has taken requests at some time.
+    pub(crate) fn was_ready(&self) -> bool {
+        self.ready_since.is_some()
+    }
+
+    /// It takes requests from now on.
+    pub(crate) fn mark_ready(&mut self, now: Instant) {
+        self.ready_since = Some(now);
+        self.set_state(ProcessState::Ready);
+    }
+
     /// Enters a state in the process table.
     pub(crate) fn set_state(&mut self, state: ProcessState) {
-        self.was_ready |= state == ProcessState::Ready;
         self.process.state = state;
         self.boards.table.set_state(&self.process);
     }
 
-    /// Asks the process to end. `timeout` are the seconds of its shutdown, 0 for ever; requests
-    /// in flight may take longer unless it is `is_urgent`.
-    pub(crate) fn drain(&mut self, is_urgent: bool, timeout: u32, now: Instant) {
-        if self.is_draining() && (self.is_urgent || !is_urgent) {
+    /// Asks the process to end; terms never become less urgent.
+    pub(crate) fn drain(&mut self, terms: Terms, now: Instant) {
+        if self.terms.is_some_and(|known| known.is_urgent || !terms.is_urgent) {
             return;
         }
-        let message = if is_urgent { ToDaemon::Stop } else { ToDaemon::Drain };
-        self.is_urgent |= is_urgent;
-        self.mark_draining(timeout, now);
+        let Terms { reason, limit, .. } = terms;
+        let message =
+            if terms.is_urgent { ToDaemon::Stop } else { ToDaemon::Drain { reason, limit } };
+        self.mark_draining(terms, now);
         let told = match &self.link {
             Link::Child { control, .. } => tell(control, &message),
             // It has its SIGTERM; a second one changes nothing.
@@ -160,21 +215,21 @@ impl Member {
     }
 
     /// The process drains, by our wish or its own.
-    pub(crate) fn mark_draining(&mut self, timeout: u32, now: Instant) {
+    pub(crate) fn mark_draining(&mut self, terms: Terms, now: Instant) {
         self.set_state(ProcessState::Draining);
-        if timeout > 0 {
-            self.look_at = Some(now + Duration::from_secs(u64::from(timeout)) + GRACE);
-        }
+        self.terms = Some(terms);
+        let seconds = terms.seconds().map(|seconds| Duration::from_secs(u64::from(seconds)));
+        self.look_at = seconds.map(|seconds| now + seconds + GRACE);
     }
 
-    /// Whether the time of a draining process is over: then it is killed. One that finishes
-    /// requests and is not urgent gets more time.
+    /// Whether the time of a draining process is over: then it is killed. One that may take as
+    /// long as its requests do gets more time.
     pub(crate) fn enforce(&mut self, now: Instant) -> bool {
         if self.look_at.is_none_or(|look_at| now < look_at) {
             return false;
         }
         let is_busy = self.boards.slots.any_active(self.process.first_slot, self.process.slots);
-        if is_busy && !self.is_urgent {
+        if is_busy && self.terms.is_some_and(|terms| terms.is_patient()) {
             self.look_at = Some(now + LOOK_AGAIN);
             return false;
         }

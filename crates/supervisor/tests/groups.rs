@@ -208,6 +208,46 @@ fn a_changed_script_replaces_the_whole_group_at_once() {
 }
 
 #[test]
+fn processes_that_retire_are_replaced_one_after_the_other() {
+    let rig = Rig::start();
+    let code = "control.send(b'\"Ready\"')\n\
+                if configure['epoch'] <= 2: control.send(b'{\"Retire\": \"maximum_requests\"}')\n\
+                message = control.recv(1 << 20).decode()\n\
+                open('told-%d' % configure['epoch'], 'w').write(message)\n";
+    let slow = format!("if configure['epoch'] > 2: time.sleep(0.3)\n{code}");
+    let mut spec = rig.spec(&rig.stand_in("retiring", &slow));
+    spec.processes = 2;
+    spec.graceful_timeout = 7;
+    rig.configure(&spec);
+    rig.wait("the first two", || (rig.ready().len() == 2).then_some(()));
+    let mut fewest = 2;
+    rig.wait("both replacements", || {
+        let ready = rig.ready();
+        fewest = fewest.min(ready.len());
+        assert!(ready.len() <= 3, "one at a time: {ready:?}");
+        ready.iter().all(|process| process.epoch > 2).then_some(())
+    });
+    assert_eq!(fewest, 2, "never below its capacity");
+    let told = rig.wait("the drain", || {
+        fs::read_to_string(rig.folder.path().join("told-1")).ok().filter(|text| !text.is_empty())
+    });
+    assert_eq!(told, r#"{"Drain":{"reason":"maximum_requests","limit":7}}"#);
+    assert!(rig.log().contains("is to be replaced (maximum_requests)."), "{}", rig.log());
+}
+
+#[test]
+fn a_process_is_replaced_when_it_has_reached_its_age() {
+    let rig = Rig::start();
+    let mut spec = rig.spec(&rig.stand_in("ready", READY));
+    spec.restart_interval = 1;
+    rig.configure(&spec);
+    let first = rig.wait_ready(1)[0];
+    let start = Instant::now();
+    rig.wait("its replacement", || (rig.ready().first()?.epoch > first.epoch).then_some(()));
+    assert!(start.elapsed() >= Duration::from_millis(900));
+}
+
+#[test]
 fn a_process_that_finishes_requests_may_take_longer_unless_httpd_stops() {
     let mut rig = Rig::start();
     let code = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ncontrol.send(b'\"Ready\"')\n\

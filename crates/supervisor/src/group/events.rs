@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use wsgi_core::{control::FromDaemon, level::Level};
+use wsgi_core::{control::FromDaemon, level::Level, reason::Reason};
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
 
 use crate::{
     event::Poller,
-    member::{Heard, Link, Member},
+    member::{Heard, Link, Member, Terms},
 };
 
 use super::{Context, Group};
@@ -27,17 +27,20 @@ impl Group {
         let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { return };
         match heard {
             Heard::Message(FromDaemon::Ready) if member.process.state == ProcessState::Starting => {
-                member.set_state(ProcessState::Ready);
+                member.mark_ready(now);
                 if member.generation == self.generation {
                     self.note_success();
                 }
             }
             Heard::Message(FromDaemon::Stale) => {
                 let is_news = member.generation == self.generation;
-                member.mark_draining(self.spec.shutdown_timeout, now);
+                member.drain(Terms::graceful(&self.spec, Reason::ScriptReload), now);
                 if is_news && !self.is_ending {
                     self.replace_all(now);
                 }
+            }
+            Heard::Message(FromDaemon::Retire(reason)) => {
+                member.retiring.get_or_insert(reason);
             }
             Heard::Message(FromDaemon::Failed(reason)) => member.failure = Some(reason),
             Heard::Message(FromDaemon::Ready) | Heard::Nothing | Heard::Silence => {}
@@ -47,8 +50,8 @@ impl Group {
     /// A script has changed: nothing that has loaded it takes another request.
     fn replace_all(&mut self, now: Instant) {
         self.begin_generation();
-        let timeout = self.spec.shutdown_timeout;
-        self.members.iter_mut().for_each(|member| member.drain(false, timeout, now));
+        let terms = Terms::graceful(&self.spec, Reason::ScriptReload);
+        self.members.iter_mut().for_each(|member| member.drain(terms, now));
     }
 
     /// The child of a member has become a daemon, or reports why not.
@@ -103,11 +106,11 @@ impl Group {
         let is_current = member.generation == self.generation && !was_draining;
         member.bury(end, context.poller);
         if member.boards.memory == self.boards.memory {
-            let used = member.was_ready || matches!(member.link, Link::Orphan(_));
+            let used = member.was_ready() || matches!(member.link, Link::Orphan(_));
             self.blocks.release(member.block(), used.then_some(context.now));
         }
         self.log_end(&member, end, was_draining);
-        if is_current && !member.was_ready && !self.is_ending {
+        if is_current && !member.was_ready() && !self.is_ending {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.note_failure(&reason, context.now);
         }

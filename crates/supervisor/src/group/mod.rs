@@ -5,6 +5,7 @@
 //! the processes of older generations drain, and only the newest is kept at its full number.
 
 mod events;
+mod retire;
 mod start;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use wsgi_core::{control::GroupSpec, level::Level};
+use wsgi_core::{control::GroupSpec, level::Level, reason::Reason};
 use wsgi_ipc::{
     logline::ErrorLog,
     scoreboard::{GroupState, ProcessTable, Slots},
@@ -24,7 +25,7 @@ use crate::{
     backoff::Backoff,
     blocks::Blocks,
     event::Poller,
-    member::{Boards, Member},
+    member::{Boards, Member, Terms},
 };
 
 /// A group as httpd's parent hands it over.
@@ -73,6 +74,8 @@ pub(crate) struct Group {
     generation: u64,
     /// Older processes that this generation has taken the place of.
     replaced: usize,
+    /// The member that the next new process takes the place of.
+    leaving: Option<u64>,
     last_epoch: u64,
     backoff: Backoff,
     /// When slots will have rested.
@@ -96,6 +99,7 @@ impl Group {
             members: Vec::new(),
             generation: 1,
             replaced: 0,
+            leaving: None,
             backoff: Backoff::default(),
             slots_rest: None,
             is_ending: false,
@@ -148,8 +152,11 @@ impl Group {
     /// The group is no longer configured, or httpd stops (`is_urgent`).
     pub(crate) fn end(&mut self, is_urgent: bool, now: Instant) {
         self.is_ending = true;
-        let timeout = self.spec.shutdown_timeout;
-        self.members.iter_mut().for_each(|member| member.drain(is_urgent, timeout, now));
+        let terms = match is_urgent {
+            true => Terms::urgent(&self.spec, Reason::ShutdownSignal),
+            false => Terms::graceful(&self.spec, Reason::GracefulSignal),
+        };
+        self.members.iter_mut().for_each(|member| member.drain(terms, now));
     }
 
     /// Does what is due: starts what is missing, drains what is replaced, kills what is late.
@@ -169,14 +176,19 @@ impl Group {
         }
         self.slots_rest = self.slots_rest.filter(|rested| *rested > now);
         if !self.is_ending {
+            self.choose_leaving(now);
             self.start_missing(context);
             self.drain_replaced(now);
+            self.drain_leaving(now);
         }
     }
 
+    /// The processes that are to stay.
     fn current(&self) -> impl Iterator<Item = &Member> {
-        let is_current =
-            |member: &&Member| member.generation == self.generation && !member.is_draining();
+        let is_current = |member: &&Member| {
+            let is_leaving = self.leaving == Some(member.id);
+            member.generation == self.generation && !member.is_draining() && !is_leaving
+        };
         self.members.iter().filter(is_current)
     }
 
@@ -185,14 +197,15 @@ impl Group {
     fn drain_replaced(&mut self, now: Instant) {
         let ready = self.current().filter(|member| member.is_ready()).count();
         let is_complete = ready >= self.spec.processes as usize || self.backoff.is_failing();
-        let (generation, timeout) = (self.generation, self.spec.shutdown_timeout);
+        let generation = self.generation;
+        let terms = Terms::graceful(&self.spec, Reason::GracefulSignal);
         let older = self
             .members
             .iter_mut()
             .filter(|member| member.generation < generation && !member.is_draining());
         let due = if is_complete { usize::MAX } else { ready.saturating_sub(self.replaced) };
         for member in older.take(due) {
-            member.drain(false, timeout, now);
+            member.drain(terms, now);
             self.replaced = self.replaced.saturating_add(1);
         }
     }
@@ -203,7 +216,7 @@ impl Group {
         let is_short = !self.is_ending && self.current().count() < self.spec.processes as usize;
         let start = [self.backoff.pause(now), self.slots_rest];
         let start = start.into_iter().flatten().max().filter(|_| is_short);
-        members.into_iter().chain(start).min()
+        members.into_iter().chain(start).chain(self.next_retirement()).min()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::AsFd, time::Instant};
 
-use wsgi_core::{control::ToDaemon, level::Level};
+use wsgi_core::{control::ToDaemon, level::Level, reason::Reason};
 use wsgi_ipc::{
     process::{ProcessHandle, start_time},
     scoreboard::{End, Process, ProcessState},
@@ -12,7 +12,7 @@ use crate::{
     blocks::{Block, Refusal},
     event::Token,
     launch::{self, Launched, Passed},
-    member::{self, Link, Member},
+    member::{self, Link, Member, Terms},
 };
 
 use super::{Context, Group};
@@ -125,7 +125,8 @@ impl Group {
             };
             let boards = self.boards.clone();
             let mut member = Member::new(id, 0, process, Link::Orphan(handle), boards);
-            member.mark_draining(self.spec.shutdown_timeout, context.now);
+            let terms = Terms::graceful(&self.spec, Reason::ShutdownSignal);
+            member.mark_draining(terms, context.now);
             self.blocks.reserve(member.block());
             self.members.push(member);
         }

@@ -103,17 +103,13 @@ impl Rig {
             processes: 1,
             threads: 2,
             program: program.to_str().unwrap().to_owned(),
-            identity: None,
-            umask: None,
             working_directory: Some(self.folder.path().to_str().unwrap().to_owned()),
-            lang: None,
-            locale: None,
             display_name: Some("(wsgi:tested)".into()),
             shutdown_timeout: 2,
             socket_timeout: 10,
-            queue_timeout: 0,
             log_level: Level::DEBUG,
             slots: SLOTS,
+            ..GroupSpec::default()
         }
     }
 

@@ -143,14 +143,14 @@ daemon_options! {
     interrupt_timeout: Duration = "interrupt-timeout", EffectLater, default "0: none",
         "Seconds that an interrupted request has before its process is replaced.",
         |v| v.seconds("interrupt timeout");
-    graceful_timeout: Duration = "graceful-timeout", EffectLater, default "15",
+    graceful_timeout: Duration = "graceful-timeout", Acts, default "15",
         "Seconds that a process has to finish its requests when it is to be replaced.",
         |v| v.seconds("graceful timeout");
     eviction_timeout: Duration = "eviction-timeout", EffectLater,
         default "0: as graceful-timeout",
         "The same after SIGUSR1.",
         |v| v.seconds("eviction timeout");
-    restart_interval: Duration = "restart-interval", EffectLater, default "0: none",
+    restart_interval: Duration = "restart-interval", Acts, default "0: none",
         "Seconds after which a process is replaced.",
         |v| v.seconds("restart interval");
     connect_timeout: Duration = "connect-timeout", Acts, default "15",

@@ -14,6 +14,8 @@ const LISTEN_BACKLOG: u32 = 100;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time to shut down when none is given.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time to finish requests when none is given.
+const GRACEFUL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Idle time before a flush when none is given.
 const RESPONSE_FLUSH_DELAY: Duration = Duration::from_millis(5);
 /// Longest response header when none is given.
@@ -82,6 +84,12 @@ pub struct DaemonGroup {
     pub listen_backlog: u32,
     /// Time for a shutdown; None for ever.
     pub shutdown_timeout: Option<Duration>,
+    /// Time to finish requests before a replaced process shuts down; None for ever.
+    pub graceful_timeout: Option<Duration>,
+    /// The same after SIGUSR1.
+    pub eviction_timeout: Option<Duration>,
+    /// Age at which a process is replaced; None never.
+    pub restart_interval: Option<Duration>,
     /// Time for connecting, retries included.
     pub connect_timeout: Duration,
     /// Time for one read or write between httpd and the group.
@@ -127,6 +135,7 @@ impl DaemonProcess {
         }
         let gid = options.group.filter(|_| defaults.is_root).unwrap_or(defaults.account.gid);
         let is_other_user = account.uid != defaults.account.uid;
+        let graceful_timeout = unless_zero(options.graceful_timeout.or(Some(GRACEFUL_TIMEOUT)));
         let own_home = Some(account.home.clone()).filter(|_| is_other_user);
         Ok(DaemonGroup {
             name: self.name.clone(),
@@ -157,6 +166,9 @@ impl DaemonProcess {
             run_once: options.threads == Some(1) && options.maximum_requests == Some(1),
             listen_backlog: options.listen_backlog.unwrap_or(LISTEN_BACKLOG),
             shutdown_timeout: unless_zero(options.shutdown_timeout.or(Some(SHUTDOWN_TIMEOUT))),
+            graceful_timeout,
+            eviction_timeout: unless_zero(options.eviction_timeout).or(graceful_timeout),
+            restart_interval: unless_zero(options.restart_interval),
             connect_timeout: options.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             socket_timeout: unless_zero(options.socket_timeout).unwrap_or(defaults.timeout),
             queue_timeout: unless_zero(options.queue_timeout),

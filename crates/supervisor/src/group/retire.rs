@@ -1,0 +1,75 @@
+//! Planned replacement: a process that has had its time serves on until another one is ready, and
+//! never two of a group at once.
+
+use std::time::{Duration, Instant};
+
+use wsgi_core::{level::Level, reason::Reason};
+
+use crate::member::{Member, Terms};
+
+use super::Group;
+
+impl Group {
+    /// Picks the next process to be replaced, unless one is being replaced already.
+    pub(super) fn choose_leaving(&mut self, now: Instant) {
+        let generation = self.generation;
+        let is_here = |member: &Member| {
+            member.generation == generation && member.is_ready() && !member.is_draining()
+        };
+        let is_leaving = |member: &&Member| self.leaving == Some(member.id) && is_here(member);
+        if self.members.iter().any(|member| is_leaving(&member)) {
+            return;
+        }
+        self.leaving = None;
+        let limit = self.age_limit();
+        for member in self.members.iter_mut().filter(|member| is_here(member)) {
+            let is_old =
+                limit.zip(member.ready_since).is_some_and(|(age, since)| now >= since + age);
+            if is_old {
+                member.retiring.get_or_insert(Reason::RestartInterval);
+            }
+        }
+        let next = self.members.iter().filter(|member| is_here(member));
+        let next = next.filter_map(|member| Some((member, member.retiring?))).next();
+        let Some((member, reason)) = next else { return };
+        self.leaving = Some(member.id);
+        self.log.log(
+            Level::INFO,
+            &format!(
+                "Daemon process '{}' with pid={} is to be replaced ({}).",
+                self.name(),
+                member.process.pid,
+                reason.name()
+            ),
+        );
+    }
+
+    /// The process that is being replaced ends when the group is complete without it.
+    pub(super) fn drain_leaving(&mut self, now: Instant) {
+        let ready = self.current().filter(|member| member.is_ready()).count();
+        if ready < self.spec.processes as usize {
+            return;
+        }
+        let Some(leaving) = self.leaving.take() else { return };
+        let Some(member) = self.members.iter_mut().find(|member| member.id == leaving) else {
+            return;
+        };
+        let reason = member.retiring.unwrap_or(Reason::GracefulSignal);
+        member.drain(Terms::graceful(&self.spec, reason), now);
+    }
+
+    /// When the oldest process has reached `restart-interval`.
+    pub(super) fn next_retirement(&self) -> Option<Instant> {
+        if self.is_ending || self.leaving.is_some() {
+            return None;
+        }
+        let age = self.age_limit()?;
+        let due = self.current().filter(|member| member.retiring.is_none());
+        due.filter_map(|member| Some(member.ready_since? + age)).min()
+    }
+
+    fn age_limit(&self) -> Option<Duration> {
+        let seconds = self.spec.restart_interval;
+        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+    }
+}
