@@ -224,6 +224,10 @@ impl Surroundings<'_> {
             // Old and new processes side by side, and some that have just died: their slots rest
             // until nobody looks for their requests any more.
             slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(8)),
+            memory_soft_limit: group.memory_soft_limit.unwrap_or(0),
+            keeps_on_restart: group.keeps_on_restart,
+            reload: group.reload,
+            reload_on: group.reload_on.clone(),
         }
     }
 

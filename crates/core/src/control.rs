@@ -119,6 +119,26 @@ pub struct GroupSpec {
     pub log_level: Level,
     /// Slots at the disposal of the group's processes, `threads` to each.
     pub slots: u32,
+    /// Bytes of memory above which a process is replaced; 0 none.
+    pub memory_soft_limit: u64,
+    /// Whether the processes of an unchanged group outlive a restart of httpd.
+    pub keeps_on_restart: bool,
+    /// How the processes change to new code.
+    pub reload: ReloadMode,
+    /// Patterns of files whose change reloads the group.
+    pub reload_on: Vec<String>,
+}
+
+/// How the processes of a group change to new code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ReloadMode {
+    /// All at once.
+    #[default]
+    Restart,
+    /// One after the other.
+    Rolling,
+    /// Not of themselves.
+    Off,
 }
 
 /// Whom a daemon runs as.

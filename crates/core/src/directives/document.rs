@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::daemon::OPTIONS;
+use super::daemon::{DaemonOption, OPTIONS};
 use super::{Arguments, Context, DIRECTIVES, Directive, Status};
 
 /// What stands above the tables.
@@ -37,6 +37,14 @@ const OPTIONS_HEAD: &str = "
 `WSGIDaemonProcess name option=value ...`. Values may be quoted; no space may stand around the
 `=`; of an option given twice the last counts. Numbers are decimal digits and nothing else,
 timeouts are whole seconds unless it says otherwise.
+
+";
+
+/// What stands above our own options.
+const EXTENSIONS_HEAD: &str = "
+### Options that mod_wsgi does not have
+
+mod_wsgi refuses a configuration that has one of these.
 
 ";
 
@@ -85,7 +93,9 @@ pub fn page() -> String {
     // Writing to a String cannot fail.
     let _ = write_directives(&mut page);
     page.push_str(OPTIONS_HEAD);
-    let _ = write_options(&mut page);
+    let _ = write_options(&mut page, |option| !option.is_extension);
+    page.push_str(EXTENSIONS_HEAD);
+    let _ = write_options(&mut page, |option| option.is_extension);
     page
 }
 
@@ -117,11 +127,11 @@ fn write_directives(page: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// The table of options.
-fn write_options(page: &mut String) -> fmt::Result {
+/// A table of the options that are wanted.
+fn write_options(page: &mut String, wanted: fn(&DaemonOption) -> bool) -> fmt::Result {
     writeln!(page, "| Option | Default | State | Meaning |")?;
     writeln!(page, "|---|---|---|---|")?;
-    for option in OPTIONS {
+    for option in OPTIONS.iter().filter(|option| wanted(option)) {
         writeln!(
             page,
             "| `{}` | {} | {} | {} |",
@@ -150,6 +160,6 @@ mod tests {
         let columns = |line: &str| line.matches('|').count();
         let rows = page.lines().filter(|line| line.starts_with("| `")).map(columns);
         assert!(rows.into_iter().all(|count| count == 7 || count == 5));
-        assert_eq!(page.lines().filter(|line| line.starts_with("| `")).count(), 49 + 44);
+        assert_eq!(page.lines().filter(|line| line.starts_with("| `")).count(), 49 + OPTIONS.len());
     }
 }

@@ -13,7 +13,7 @@
 //! * `config`, `scoped`: the typed configuration and its merging.
 //! * `behaviour`, `scripts`, `proxies`, `interpreter`: the directives by kind.
 //! * `groups`: which process group a virtual host may use; preloading.
-//! * `daemon`: WSGIDaemonProcess with its 44 options and their resolution.
+//! * `daemon`: WSGIDaemonProcess with its options and their resolution.
 //! * `python_home`: whether a prefix or venv can be used, and its version.
 //! * `document`: the generated page of documentation.
 //!

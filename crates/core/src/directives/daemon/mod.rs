@@ -1,5 +1,5 @@
-//! WSGIDaemonProcess: the line as typed ([`DaemonProcess`]), its 44 options ([`OPTIONS`]), and what
-//! they mean once defaults are known ([`DaemonGroup`]).
+//! WSGIDaemonProcess: the line as typed ([`DaemonProcess`]), its options ([`OPTIONS`]), and what they
+//! mean once defaults are known ([`DaemonGroup`]).
 
 mod options;
 mod parse;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::DaemonProcess;
+use crate::control::ReloadMode;
 use crate::directives::site::{Account, ConfigError, ServerId};
 
 /// Threads of a process when none are given.
@@ -100,6 +101,14 @@ pub struct DaemonGroup {
     pub response_flush_delay: Duration,
     /// Longest response header line in bytes.
     pub header_buffer_size: u32,
+    /// Bytes of memory above which a process is replaced; None for any.
+    pub memory_soft_limit: Option<u64>,
+    /// Whether a restart of httpd leaves the processes of an unchanged group alone.
+    pub keeps_on_restart: bool,
+    /// How the processes change to new code.
+    pub reload: ReloadMode,
+    /// Patterns of files whose change reloads the group.
+    pub reload_on: Vec<String>,
 }
 
 impl DaemonGroup {
@@ -177,6 +186,10 @@ impl DaemonProcess {
                 .header_buffer_size
                 .filter(|size| *size != 0)
                 .unwrap_or(HEADER_BUFFER_SIZE),
+            memory_soft_limit: options.memory_soft_limit.filter(|bytes| *bytes != 0),
+            keeps_on_restart: options.on_restart.unwrap_or(false),
+            reload: options.reload.unwrap_or_default(),
+            reload_on: options.reload_on.clone().unwrap_or_default(),
         })
     }
 

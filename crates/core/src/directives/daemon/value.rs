@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::control::ReloadMode;
 use crate::directives::site::{Account, Facts};
 use crate::directives::value;
 
@@ -127,6 +128,34 @@ impl Value<'_> {
             return Err(self.refuse(contract, "httpd to be started by root"));
         }
         self.absolute_path("chroot directory")
+    }
+
+    /// What a restart of httpd does: `replace` or `keep`.
+    pub(super) fn keeps_on_restart(&self) -> Result<bool, String> {
+        match self.text {
+            "replace" => Ok(false),
+            "keep" => Ok(true),
+            _ => Err(self.invalid("restart behaviour", "replace or keep")),
+        }
+    }
+
+    /// How new code is taken up.
+    pub(super) fn reload_mode(&self) -> Result<ReloadMode, String> {
+        match self.text {
+            "restart" => Ok(ReloadMode::Restart),
+            "rolling" => Ok(ReloadMode::Rolling),
+            "off" => Ok(ReloadMode::Off),
+            _ => Err(self.invalid("reload mode", "restart, rolling or off")),
+        }
+    }
+
+    /// Patterns of absolute paths, separated by `:`.
+    pub(super) fn patterns(&self) -> Result<Vec<String>, String> {
+        let patterns = self.text.split(':');
+        if patterns.clone().any(|pattern| !pattern.starts_with('/')) {
+            return Err(self.invalid("reload pattern", "absolute paths separated by ':'"));
+        }
+        Ok(patterns.map(str::to_owned).collect())
     }
 
     /// A user that processes may run as: by name or `#uid`, never root.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::daemon::{DaemonOptions, OPTIONS};
 use super::super::*;
 use super::support::{Config, World};
+use crate::control::ReloadMode;
 
 fn define(options: &str) -> Result<(DaemonOptions, Vec<Notice>), String> {
     let mut config = Config::default();
@@ -62,6 +63,10 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("receive-buffer-size", "0", &["", "-1", "511", "1k", "2147483648"]),
     ("header-buffer-size", "8192", &["", "-1", "8191", "8k", "2147483648"]),
     ("response-buffer-size", "65536", &["", "-1", "65535", "64k", "2147483648"]),
+    ("memory-soft-limit", "400000000", &["", "-1", "400M", "9223372036854775808"]),
+    ("on-restart", "keep", &["", "Keep", "on", "no"]),
+    ("reload", "rolling", &["", "Rolling", "On", "none"]),
+    ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
 ];
 
 /// What no count or timeout may be.
@@ -80,6 +85,9 @@ fn contract_text(option: &str) -> String {
         "cpu-time-limit" => "CPU time limit",
         "cpu-priority" => "CPU priority",
         "server-metrics" => "server metrics flag",
+        "on-restart" => "restart behaviour",
+        "reload" => "reload mode",
+        "reload-on" => "reload pattern",
         "send-buffer-size" => return "Send buffer size must be >= 512 bytes, or 0 for".into(),
         "receive-buffer-size" => {
             return "Receive buffer size must be >= 512 bytes, or 0 for".into();
@@ -193,7 +201,8 @@ fn values_have_their_types() {
     let found = options(
         "user=#1000 group=#7 supplementary-groups=blog,media umask=0027 home=/srv \
          display-name='my blog' processes=2 threads=3 shutdown-timeout=0 \
-         response-flush-delay=20 memory-limit=9223372036854775807 server-metrics=off",
+         response-flush-delay=20 memory-limit=9223372036854775807 server-metrics=off \
+         reload=off reload-on=/srv/*.py:/etc/app.ini",
     );
     assert_eq!(found.user.unwrap().name, "blog");
     assert_eq!(found.group, Some(7));
@@ -205,6 +214,8 @@ fn values_have_their_types() {
     assert_eq!(found.response_flush_delay, Some(Duration::from_millis(20)));
     assert_eq!(found.memory_limit, Some(i64::MAX as u64));
     assert_eq!(found.server_metrics, Some(false));
+    assert_eq!(found.reload, Some(ReloadMode::Off));
+    assert_eq!(found.reload_on.unwrap(), ["/srv/*.py", "/etc/app.ini"]);
     // The last of a name wins, and is the one that must be right.
     assert_eq!(options("threads=1 threads=9").threads, Some(9));
     assert!(define("threads=x threads=9").is_err());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::daemon::{DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
+use crate::control::ReloadMode;
 use crate::mapping::{Lookups, handler_script, resolve};
 
 fn apache() -> Account {
@@ -58,6 +59,10 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         queue_timeout: None,
         response_flush_delay: Duration::from_millis(5),
         header_buffer_size: 32768,
+        memory_soft_limit: None,
+        keeps_on_restart: false,
+        reload: ReloadMode::Restart,
+        reload_on: Vec::new(),
     };
     assert_eq!(group("", true), Ok(expected));
 }
@@ -80,6 +85,21 @@ fn zero_means_what_the_contract_says() {
     assert_eq!(found.shutdown_timeout, Some(Duration::from_secs(9)));
     assert_eq!(found.socket_timeout, Duration::from_secs(7));
     assert_eq!(found.queue_timeout, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn options_of_ours_reach_the_group() {
+    let found = group(
+        "memory-soft-limit=1000 on-restart=keep reload=rolling reload-on=/srv/*.py:/srv/x.ini",
+        true,
+    )
+    .unwrap();
+    assert_eq!(found.memory_soft_limit, Some(1000));
+    assert!(found.keeps_on_restart);
+    assert_eq!(found.reload, ReloadMode::Rolling);
+    assert_eq!(found.reload_on, ["/srv/*.py", "/srv/x.ini"]);
+    let found = group("memory-soft-limit=0 on-restart=replace reload=restart", true).unwrap();
+    assert_eq!((found.memory_soft_limit, found.keeps_on_restart), (None, false));
 }
 
 #[test]
