@@ -24,13 +24,17 @@ impl<'p> Pool<'p> {
         self.0.as_ptr()
     }
 
-    /// Copies `text` into the pool.
-    pub(crate) fn copy(self, text: &CStr) -> &'p CStr {
-        // SAFETY: a live pool and a NUL-terminated string.
-        let copy = unsafe { ffi::apr_pstrdup(self.as_ptr(), text.as_ptr()) };
-        // SAFETY: apr_pstrdup gives a NUL-terminated copy that lives as long as the pool (it
-        // aborts the process instead of returning null for want of memory).
-        unsafe { CStr::from_ptr(copy) }
+    /// Copies `text` into the pool, behind it a NUL; httpd reads up to the first one.
+    pub(crate) fn copy_bytes(self, text: &[u8]) -> &'p CStr {
+        // SAFETY: what `copy_bytes_raw` gives lives as long as the pool and ends with a NUL.
+        unsafe { CStr::from_ptr(self.copy_bytes_raw(text)) }
+    }
+
+    /// As [`Self::copy_bytes`], for C code that may keep it and write to it.
+    pub(super) fn copy_bytes_raw(self, text: &[u8]) -> *mut c_char {
+        // SAFETY: a live pool and `len` bytes; apr adds the NUL (it aborts the process instead
+        // of returning null for want of memory).
+        unsafe { ffi::apr_pstrmemdup(self.as_ptr(), text.as_ptr().cast(), text.len()) }
     }
 
     /// A copy that C code may keep and write to.

@@ -2,12 +2,9 @@
 
 use std::{ffi::CStr, ffi::c_int, marker::PhantomData, ptr::NonNull};
 
-use super::{
-    Server, module,
-    pool::Pool,
-    table::Table,
-    text::{self, c_string},
-};
+use wsgi_core::digits::Digits;
+
+use super::{Server, module, pool::Pool, table::Table, text};
 use crate::ffi;
 
 /// A request that lives for `'r`. Not `Send`: httpd serves a request on one thread at a time.
@@ -127,7 +124,7 @@ impl<'r> Request<'r> {
     /// Sets the file the request is mapped to.
     pub(crate) fn set_filename(self, filename: &[u8]) {
         let Some(pool) = self.pool() else { return };
-        let copy = pool.copy_raw(&c_string(filename));
+        let copy = pool.copy_bytes_raw(filename);
         // SAFETY: the copy lives in the request's pool; hooks of one request run one by one.
         unsafe { (*self.as_ptr()).filename = copy };
     }
@@ -150,9 +147,8 @@ impl<'r> Request<'r> {
     /// Sets status and status line of the response.
     pub(crate) fn set_status(self, status: u16, reason: &[u8]) {
         let Some(pool) = self.pool() else { return };
-        let mut line = format!("{status} ").into_bytes();
-        line.extend_from_slice(reason);
-        let line = pool.copy_raw(&c_string(line));
+        let line = [&*Digits::decimal(status.into()), reason].join(&b' ');
+        let line = pool.copy_bytes_raw(&line);
         let request = self.as_ptr();
         // SAFETY: the handler is the only code that writes to the request now.
         unsafe { (*request).status = c_int::from(status) };
@@ -161,10 +157,9 @@ impl<'r> Request<'r> {
     }
 
     /// Sets the response's media type, through the filters that depend on it.
-    pub(crate) fn set_content_type(self, value: &CStr) {
-        let Some(pool) = self.pool() else { return };
-        // SAFETY: a live request; httpd keeps the pointer, which lives in the request's pool.
-        unsafe { ffi::ap_set_content_type(self.as_ptr(), pool.copy_raw(value)) };
+    pub(crate) fn set_content_type(self, value: &'r CStr) {
+        // SAFETY: a live request; httpd keeps the pointer, to a string that lives as long as it.
+        unsafe { ffi::ap_set_content_type(self.as_ptr(), value.as_ptr()) };
     }
 
     /// Announces the length of the response's body.
@@ -245,10 +240,10 @@ impl<'r> Request<'r> {
     }
 
     /// Gives the request a log id, so that the application and the log agree on it.
-    pub(crate) fn set_log_id(self, id: &CStr) {
+    pub(crate) fn set_log_id(self, id: &[u8]) {
         let Some(pool) = self.pool() else { return };
         // SAFETY: the copy lives in the request's pool; nobody else writes to the request now.
-        unsafe { (*self.as_ptr()).log_id = pool.copy(id).as_ptr() };
+        unsafe { (*self.as_ptr()).log_id = pool.copy_bytes_raw(id) };
     }
 
     /// Number of the client's connection in this httpd.

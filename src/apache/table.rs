@@ -35,10 +35,10 @@ impl<'p> Table<'p> {
         unsafe { ffi::apr_table_set(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) };
     }
 
-    /// Adds a copy of `value` under `name`, beside what is there.
-    pub(crate) fn add(self, name: &CStr, value: &CStr) {
-        // SAFETY: a live table; apr copies both strings into its pool.
-        unsafe { ffi::apr_table_add(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) };
+    /// Adds `value` under `name`, beside what is there. Nothing is copied.
+    pub(crate) fn add(self, name: &'p CStr, value: &'p CStr) {
+        // SAFETY: a live table; both strings live as long as it.
+        unsafe { ffi::apr_table_addn(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) };
     }
 
     /// Removes all values under `name`.

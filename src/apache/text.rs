@@ -25,6 +25,7 @@ pub(super) unsafe fn bytes<'a>(pointer: *const c_char) -> &'a [u8] {
 
 /// A C string of `text`, cut at its first NUL (httpd's strings hold none).
 pub(crate) fn c_string(text: impl AsRef<[u8]>) -> CString {
-    let bytes: Vec<u8> = text.as_ref().iter().copied().take_while(|byte| *byte != 0).collect();
-    CString::new(bytes).unwrap_or_default()
+    let text = text.as_ref();
+    let before = text.split(|byte| *byte == 0).next().unwrap_or(text);
+    CString::new(before).unwrap_or_default()
 }

@@ -8,18 +8,19 @@ use std::{
 };
 
 use wsgi_core::{
+    digits::Digits,
     directives::MapHead,
     head::{RequestHead, RequestHeadBuilder, flag},
+    keys::{self, number},
     mapping::collapse_slashes,
 };
 
 use super::Job;
-use crate::apache::{Request, process, text::c_string};
+use crate::apache::{Request, process};
 
 /// Variables that httpd or SetEnv may set and that applications do not see.
-const HIDDEN: [&[u8]; 10] = [
+const HIDDEN: [&[u8]; 9] = [
     b"GATEWAY_INTERFACE",
-    b"HTTPS",
     b"HTTP_PROXY",
     b"LD_LIBRARY_PATH",
     b"DYLD_LIBRARY_PATH",
@@ -81,15 +82,19 @@ fn add_environment(request: Request<'_>, builder: &mut RequestHeadBuilder) -> bo
     let mut is_https = request.is_https();
     for (key, value) in environment.entries() {
         let (key, value) = (key.to_bytes(), value.map(CStr::to_bytes));
-        if key == b"HTTPS" {
-            let value = value.unwrap_or_default();
-            is_https |= value.eq_ignore_ascii_case(b"on") || value == b"1";
-        }
-        if !HIDDEN.contains(&key) {
-            builder.entry(key, value);
+        match keys::number_of(key) {
+            // What is hidden is not well known.
+            Some(number) => builder.known(number, value),
+            None if key == b"HTTPS" => is_https |= value.is_some_and(says_yes),
+            None if HIDDEN.contains(&key) => {}
+            None => builder.other(key, value),
         }
     }
     is_https
+}
+
+fn says_yes(value: &[u8]) -> bool {
+    value.eq_ignore_ascii_case(b"on") || value == b"1"
 }
 
 /// httpd keeps credentials to itself unless `CGIPassAuth` or we are told otherwise.
@@ -109,16 +114,16 @@ fn add_cgi_variables(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
     let path_info = request.path_info().unwrap_or_default().to_bytes();
     let script_name = wsgi_core::mapping::script_name(uri, path_info);
     let path_info = collapse_slashes(path_info);
-    let mut add = |key: &[u8], value: &[u8]| builder.entry(key, Some(value));
-    add(b"REQUEST_METHOD", method(job));
-    add(b"QUERY_STRING", request.query().unwrap_or_default().to_bytes());
-    add(b"SERVER_PROTOCOL", request.protocol().unwrap_or_default().to_bytes());
-    add(b"REQUEST_URI", &request_uri(request));
-    add(b"SCRIPT_FILENAME", script_filename(request));
-    add(b"SCRIPT_NAME", &script_name);
-    add(b"PATH_INFO", &path_info);
-    add(b"mod_wsgi.script_name", &script_name);
-    add(b"mod_wsgi.path_info", &path_info);
+    let mut add = |key: u16, value: &[u8]| builder.known(key, Some(value));
+    add(const { number("REQUEST_METHOD") }, method(job));
+    add(const { number("QUERY_STRING") }, request.query().unwrap_or_default().to_bytes());
+    add(const { number("SERVER_PROTOCOL") }, request.protocol().unwrap_or_default().to_bytes());
+    add(const { number("REQUEST_URI") }, request_uri(request));
+    add(const { number("SCRIPT_FILENAME") }, script_filename(request));
+    add(const { number("SCRIPT_NAME") }, &script_name);
+    add(const { number("PATH_INFO") }, &path_info);
+    add(const { number("mod_wsgi.script_name") }, &script_name);
+    add(const { number("mod_wsgi.path_info") }, &path_info);
 }
 
 fn method<'r>(job: &Job<'r>) -> &'r [u8] {
@@ -134,13 +139,13 @@ fn method<'r>(job: &Job<'r>) -> &'r [u8] {
 }
 
 /// The second word of the request line, or (`CGIVar REQUEST_URI current-uri`) the URI it became.
-fn request_uri(request: Request<'_>) -> Vec<u8> {
+fn request_uri<'r>(request: Request<'r>) -> &'r [u8] {
     if request.uses_current_uri() {
-        return request.uri().unwrap_or_default().to_bytes().to_vec();
+        return request.uri().unwrap_or_default().to_bytes();
     }
     let line = request.request_line().unwrap_or_default().to_bytes();
     let mut words = line.split(|byte| *byte == b' ' || *byte == b'\t');
-    words.nth(1).unwrap_or_default().to_vec()
+    words.nth(1).unwrap_or_default()
 }
 
 /// The script's file; a proxied one may carry the query string.
@@ -156,24 +161,29 @@ fn script_filename<'r>(request: Request<'r>) -> &'r [u8] {
 /// What belongs to this httpd child and its log.
 fn add_server_side(request: Request<'_>, builder: &mut RequestHeadBuilder) {
     if request.log_id().is_none() {
-        request.set_log_id(&c_string(new_log_id(request)));
+        request.set_log_id(&new_log_id(request));
     }
-    let mut add = |key: &[u8], value: &[u8]| builder.entry(key, Some(value));
+    let mut add = |key: u16, value: &[u8]| builder.known(key, Some(value));
     let (host, port) = request.listener();
-    add(b"mod_wsgi.request_handler", request.handler().unwrap_or_default().to_bytes());
-    add(b"mod_wsgi.handler_script", b"");
-    add(b"mod_wsgi.listener_host", host.unwrap_or_default().to_bytes());
-    add(b"mod_wsgi.listener_port", port.to_string().as_bytes());
-    add(b"mod_wsgi.server_pid", process::own_pid().to_string().as_bytes());
-    add(b"mod_wsgi.request_id", request.log_id().unwrap_or_default().to_bytes());
+    let handler = request.handler().unwrap_or_default().to_bytes();
+    add(const { number("mod_wsgi.request_handler") }, handler);
+    add(const { number("mod_wsgi.handler_script") }, b"");
+    add(const { number("mod_wsgi.listener_host") }, host.unwrap_or_default().to_bytes());
+    add(const { number("mod_wsgi.listener_port") }, &Digits::decimal(port.into()));
+    let pid = Digits::decimal(process::own_pid().into());
+    add(const { number("mod_wsgi.server_pid") }, &pid);
+    let id = request.log_id().unwrap_or_default().to_bytes();
+    add(const { number("mod_wsgi.request_id") }, id);
     let connection = request.connection_log_id().map(CStr::to_bytes);
-    let number = request.connection_number().to_string();
-    add(b"mod_wsgi.connection_id", connection.unwrap_or(number.as_bytes()));
+    let count = Digits::decimal(request.connection_number().cast_unsigned());
+    add(const { number("mod_wsgi.connection_id") }, connection.unwrap_or(&count));
 }
 
 /// An id like those httpd makes when its log format asks for one: unique over its children.
-fn new_log_id(request: Request<'_>) -> String {
+fn new_log_id(request: Request<'_>) -> Vec<u8> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}-{:x}-{count:x}", request.start_time(), process::own_pid())
+    let start = Digits::hexadecimal(request.start_time().cast_unsigned());
+    let child = Digits::hexadecimal(process::own_pid().into());
+    [&*start, &*child, &*Digits::hexadecimal(count)].join(&b'-')
 }

@@ -107,14 +107,15 @@ impl<'r> Responder<'r> {
     }
 
     fn header(&self, name: &[u8], value: &[u8]) {
-        let (key, text) = (c_string(name), c_string(value));
+        let Some(pool) = self.request.pool() else { return };
         if name.eq_ignore_ascii_case(b"content-type") {
-            self.request.set_content_type(&text);
+            self.request.set_content_type(pool.copy_bytes(value));
             return;
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             // The engine has checked the number.
-            if let Some(length) = text.to_str().ok().and_then(|text| text.trim().parse().ok()) {
+            let digits = std::str::from_utf8(value).ok();
+            if let Some(length) = digits.and_then(|digits| digits.trim().parse().ok()) {
                 self.request.set_content_length(length);
             }
             return;
@@ -130,7 +131,7 @@ impl<'r> Responder<'r> {
             self.request.headers_out()
         };
         if let Some(table) = table {
-            table.add(&key, &text);
+            table.add(pool.copy_bytes(name), pool.copy_bytes(value));
         }
     }
 

@@ -61,12 +61,21 @@ impl RequestHeadBuilder {
     /// with a key wins.
     pub fn entry(&mut self, key: &[u8], value: Option<&[u8]>) {
         match keys::number_of(key) {
-            Some(number) => wire::put_u16(&mut self.environ, number),
-            None => {
-                wire::put_u16(&mut self.environ, 0);
-                wire::put_bytes(&mut self.environ, key);
-            }
+            Some(number) => self.known(number, value),
+            None => self.other(key, value),
         }
+    }
+
+    /// Adds an entry under the number of a well-known key.
+    pub fn known(&mut self, number: u16, value: Option<&[u8]>) {
+        wire::put_u16(&mut self.environ, number);
+        wire::put_optional(&mut self.environ, value);
+    }
+
+    /// Adds an entry under a key that has no number.
+    pub fn other(&mut self, key: &[u8], value: Option<&[u8]>) {
+        wire::put_u16(&mut self.environ, 0);
+        wire::put_bytes(&mut self.environ, key);
         wire::put_optional(&mut self.environ, value);
     }
 

@@ -85,12 +85,79 @@ pub const KEYS: &[&str] = &[
     "mod_wsgi.connection_id",
 ];
 
+/// Slots of [`INDEX`], enough to keep keys from sharing one.
+const SLOTS: usize = 256;
+
+/// Numbers by [`slot`] of their keys, 0 where there is none; a key whose slot is taken stands in
+/// the next free one.
+const INDEX: [u8; SLOTS] = index();
+
+/// Where to look for a key first. The factors leave three of the keys in another one's slot.
+const fn slot(key: &[u8]) -> usize {
+    let (fourth, last) = match key {
+        [.., fourth, _, _, last] => (*fourth as usize, *last as usize),
+        _ => (0, 0),
+    };
+    let middle = match key.split_at(key.len() / 2) {
+        (_, [middle, ..]) => *middle as usize,
+        _ => 0,
+    };
+    (key.len() + 7 * fourth + 7 * middle + 9 * last) % SLOTS
+}
+
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler")]
+#[expect(clippy::cast_possible_truncation, reason = "checked in front of it")]
+const fn index() -> [u8; SLOTS] {
+    assert!(KEYS.len() < SLOTS);
+    let mut index = [0; SLOTS];
+    let mut position = 0;
+    while position < KEYS.len() {
+        let mut slot = slot(KEYS[position].as_bytes());
+        while index[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        position += 1;
+        index[slot] = position as u8;
+    }
+    index
+}
+
 /// The number of a well-known key, or `None`.
 pub fn number_of(key: &[u8]) -> Option<u16> {
-    use std::{collections::HashMap, sync::OnceLock};
-    static INDEX: OnceLock<HashMap<&'static [u8], u16>> = OnceLock::new();
-    let index = INDEX.get_or_init(|| KEYS.iter().map(|key| key.as_bytes()).zip(1u16..).collect());
-    index.get(key).copied()
+    let mut slot = slot(key);
+    // Ends, because some slots are empty.
+    loop {
+        let number = INDEX.get(slot).copied().map(u16::from)?;
+        if name_of(number)?.as_bytes() == key {
+            return Some(number);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
+
+/// The number of a key of [`KEYS`], for constants.
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler")]
+#[expect(clippy::cast_possible_truncation, reason = "there are fewer keys than slots")]
+#[expect(clippy::panic, reason = "stops the compiler")]
+pub const fn number(key: &str) -> u16 {
+    let mut position = 0;
+    while position < KEYS.len() {
+        if is_same(KEYS[position].as_bytes(), key.as_bytes()) {
+            return position as u16 + 1;
+        }
+        position += 1;
+    }
+    panic!("not a well-known key")
+}
+
+const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([first, rest @ ..], [first_other, rest_other @ ..]) = (one, other) {
+        if *first != *first_other {
+            return false;
+        }
+        (one, other) = (rest, rest_other);
+    }
+    one.is_empty() && other.is_empty()
 }
 
 /// The key with this number, or `None` when there is none.
@@ -107,8 +174,11 @@ mod tests {
         for key in KEYS {
             let number = number_of(key.as_bytes()).unwrap();
             assert_eq!(name_of(number), Some(*key), "a key stands twice in the list");
+            assert_eq!(super::number(key), number);
         }
         assert_eq!(number_of(b"HTTP_X_UNKNOWN"), None);
+        assert_eq!(number_of(b""), None);
+        assert_eq!(number_of(b"TE"), None);
         assert_eq!(name_of(0), None);
         assert_eq!(name_of(u16::MAX), None);
     }

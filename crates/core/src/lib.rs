@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod digits;
 pub mod directives;
 pub mod embedded;
 pub mod exchange;
