@@ -196,6 +196,8 @@ impl Surroundings<'_> {
                 run_once: group.run_once,
                 python_home: group.python_home.clone(),
                 python_path: split_path(group.python_path.as_deref()),
+                python_eggs: group.python_eggs.clone(),
+                switch_interval: group.switch_interval.map(microseconds),
                 home: group.home.clone(),
                 user: Some((account.name.clone(), account.home.clone())),
                 import_scripts: self.import_scripts(&group.name),
@@ -221,6 +223,8 @@ impl Surroundings<'_> {
             socket_timeout: seconds(group.socket_timeout),
             queue_timeout: group.queue_timeout.map_or(0, seconds),
             log_level: log::level_of(home),
+            limits: group.limits,
+            dumps_core: process::dumps_core(),
             // Old and new processes side by side, and some that have just died: their slots rest
             // until nobody looks for their requests any more.
             slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(8)),
@@ -278,6 +282,10 @@ impl Surroundings<'_> {
             })
             .collect()
     }
+}
+
+fn microseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn split_path(path: Option<&str>) -> Vec<String> {

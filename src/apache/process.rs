@@ -156,6 +156,12 @@ pub(crate) fn httpd_identity() -> (u32, u32) {
     (uid, gid)
 }
 
+/// Whether processes that crash are to leave an image (`CoreDumpDirectory`).
+pub(crate) fn dumps_core() -> bool {
+    // SAFETY: a plain read of a number that httpd sets while it reads its configuration.
+    unsafe { ffi::ap_coredumpdir_configured != 0 }
+}
+
 /// Whether this process is root.
 pub(crate) fn is_root() -> bool {
     // SAFETY: no memory involved.

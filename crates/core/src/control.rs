@@ -61,6 +61,8 @@ pub struct EngineSpec {
     pub python_path: Vec<String>,
     /// `PYTHON_EGG_CACHE`.
     pub python_eggs: Option<String>,
+    /// Microseconds after which a thread is asked for the interpreter lock; `None` is CPython's.
+    pub switch_interval: Option<u64>,
     /// First entry of `sys.path` (`home=`).
     pub home: Option<String>,
     /// Name and home directory of the user the process runs as, to correct `os.environ`.
@@ -117,6 +119,10 @@ pub struct GroupSpec {
     pub queue_timeout: u32,
     /// Most severe level number that is still logged for `wsgi` in the group's server.
     pub log_level: Level,
+    /// What a process may use of the machine.
+    pub limits: Limits,
+    /// Whether a process that crashes may leave an image (`CoreDumpDirectory`).
+    pub dumps_core: bool,
     /// Slots at the disposal of the group's processes, `threads` to each.
     pub slots: u32,
     /// Bytes of memory above which a process is replaced; 0 none.
@@ -127,6 +133,21 @@ pub struct GroupSpec {
     pub reload: ReloadMode,
     /// Patterns of files whose change reloads the group.
     pub reload_on: Vec<String>,
+}
+
+/// What a process may use of the machine; 0 is as much as httpd may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Nice value.
+    pub priority: i32,
+    /// Seconds of CPU time.
+    pub cpu_time: u32,
+    /// Bytes of its data segment.
+    pub memory: u64,
+    /// Bytes of its address space.
+    pub virtual_memory: u64,
+    /// Bytes of the stack of a worker thread.
+    pub stack_size: u64,
 }
 
 /// How the processes of a group change to new code.

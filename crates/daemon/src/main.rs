@@ -8,6 +8,7 @@ mod connection;
 mod forked;
 mod host;
 mod input;
+mod limits;
 mod output;
 mod signals;
 mod startup;
@@ -92,6 +93,7 @@ fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
             &format!("WSGI0079: Unable to set locale '{locale}' of daemon process."),
         );
     }
+    limits::apply(&daemon.spec, &daemon.log);
     let permanent = [daemon.listener.as_fd(), daemon.control.as_fd()];
     forked::install(daemon.workers.len(), permanent)
         .map_err(|error| StartupError::System("prepare for forks", error))?;
@@ -146,7 +148,7 @@ fn start_workers(daemon: &'static Daemon, runtime: &'static Runtime) -> Vec<Join
     let start = |index: u32| {
         let worker = thread::Builder::new()
             .name(format!("wsgi-worker-{}", index + 1))
-            .stack_size(startup::stack_size())
+            .stack_size(startup::stack_size(daemon.spec.limits.stack_size))
             .spawn(move || Worker::new(daemon, runtime, index).run());
         worker.inspect_err(|error| {
             daemon

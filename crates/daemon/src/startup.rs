@@ -83,8 +83,12 @@ pub(crate) fn set_locale(locale: &str) -> bool {
     !unsafe { libc::setlocale(libc::LC_ALL, locale.as_ptr()) }.is_null()
 }
 
-/// The stack size that pthread gives threads by default, which std does not.
-pub(crate) fn stack_size() -> usize {
+/// The stack of a worker thread: as configured, or what pthread gives threads by default, which
+/// std does not.
+pub(crate) fn stack_size(configured: u64) -> usize {
+    if let Some(size) = usize::try_from(configured).ok().filter(|size| *size > 0) {
+        return size;
+    }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
     let size = limit.and_then(|size| usize::try_from(size).ok()).unwrap_or(8 << 20);
     size.clamp(256 << 10, 1 << 30)

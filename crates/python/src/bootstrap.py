@@ -55,6 +55,11 @@ def correct_environment(user, home, eggs):
         os.environ["PYTHON_EGG_CACHE"] = eggs
 
 
+def set_switch_interval(microseconds):
+    """Sets after how long a thread is asked to give up the interpreter lock."""
+    sys.setswitchinterval(microseconds / 1e6)
+
+
 def add_directory(directory):
     """Adds a directory with its .pth files to sys.path; what is new goes to the front."""
     import site

@@ -145,6 +145,10 @@ fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap, log: &Ref<'_>) 
     let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;
     let eggs = optional(py, spec.python_eggs.as_ref())?;
     bootstrap.call(py, "correct_environment", &[&user, &home, &eggs])?;
+    if let Some(interval) = spec.switch_interval {
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+        bootstrap.call(py, "set_switch_interval", &[&*py.int(interval)?])?;
+    }
     // The first is to be the first of sys.path, and each goes in front of what is there.
     for directory in spec.python_path.iter().rev() {
         let added = py

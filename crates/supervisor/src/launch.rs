@@ -140,6 +140,12 @@ pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched
     }
 }
 
+/// Gives a process that has one thread its nice value.
+pub(crate) fn set_priority(pid: u32, priority: i32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    Ok(rustix::process::setpriority_process(pid, priority)?)
+}
+
 fn text(value: &str) -> io::Result<CString> {
     Ok(CString::new(value)?)
 }

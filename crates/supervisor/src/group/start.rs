@@ -76,6 +76,7 @@ impl Group {
             error_log: self.log.file(),
         };
         let Launched { pid, control, setup } = launch::start(&self.spec, passed)?;
+        self.prioritize(pid);
         self.last_epoch += 1;
         // Of the block's last process; httpd has had the time to look.
         self.boards.slots.end_all(block.first, block.count);
@@ -106,6 +107,24 @@ impl Group {
         }
         self.members.push(member);
         Ok(())
+    }
+
+    /// `cpu-priority`: from here, because only root may raise it; before the process is configured,
+    /// because its threads take it over when they begin.
+    fn prioritize(&self, pid: u32) {
+        let priority = self.spec.limits.priority;
+        if priority != 0
+            && let Err(error) = launch::set_priority(pid, priority)
+        {
+            self.log.log(
+                Level::WARNING,
+                &format!(
+                    "WSGI0075: Unable to set the CPU priority of daemon process '{}' with \
+                     pid={pid} to {priority}: {error}.",
+                    self.name()
+                ),
+            );
+        }
     }
 
     /// An earlier supervisor has died: its processes finish what they run, in slots that nobody

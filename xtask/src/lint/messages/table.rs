@@ -64,6 +64,31 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The lines that follow are Python's own; the application is loaded again by its first request.",
     },
     Message {
+        code: 61,
+        meaning: "CoreDumpDirectory is set, but the system does not let a daemon process leave an image when it crashes.",
+        remedy: "The text names the reason; the process runs all the same.",
+    },
+    Message {
+        code: 75,
+        meaning: "The nice value of `cpu-priority=` could not be set; the process runs with that of httpd.",
+        remedy: "Only root may raise a priority: start httpd as root, or give a number above that of httpd.",
+    },
+    Message {
+        code: 76,
+        meaning: "The limit of `cpu-time-limit=` could not be set; the process runs without it.",
+        remedy: "A limit that httpd itself runs under cannot be exceeded: raise that one, or lower this.",
+    },
+    Message {
+        code: 77,
+        meaning: "The limit of `memory-limit=` could not be set; the process runs without it.",
+        remedy: "A limit that httpd itself runs under cannot be exceeded: raise that one, or lower this.",
+    },
+    Message {
+        code: 78,
+        meaning: "The limit of `virtual-memory-limit=` could not be set; the process runs without it.",
+        remedy: "A limit that httpd itself runs under cannot be exceeded: raise that one, or lower this.",
+    },
+    Message {
         code: 79,
         meaning: "The locale of `locale=` does not exist here; the process runs without it.",
         remedy: "`locale -a` lists those that do.",

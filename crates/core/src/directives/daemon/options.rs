@@ -81,19 +81,19 @@ daemon_options! {
         display_name: String = "display-name", Acts, default "none",
             "What ps shows as the name of the processes; %{GROUP} stands for (wsgi:NAME).",
             |v| v.text();
-        cpu_priority: i32 = "cpu-priority", EffectLater, default "0",
+        cpu_priority: i32 = "cpu-priority", Acts, default "0",
             "Nice value of the processes, -20 to 20.",
             |v| v.priority();
-        cpu_time_limit: Duration = "cpu-time-limit", EffectLater, default "0: none",
+        cpu_time_limit: Duration = "cpu-time-limit", Acts, default "0: none",
             "Seconds of CPU time after which a process is replaced.",
             |v| v.seconds("CPU time limit");
-        memory_limit: u64 = "memory-limit", EffectLater, default "0: none",
+        memory_limit: u64 = "memory-limit", Acts, default "0: none",
             "Limit of a process's data segment in bytes.",
             |v| v.limit("memory limit", 0);
-        virtual_memory_limit: u64 = "virtual-memory-limit", EffectLater, default "0: none",
+        virtual_memory_limit: u64 = "virtual-memory-limit", Acts, default "0: none",
             "Limit of a process's address space in bytes.",
             |v| v.limit("virtual memory limit", 0);
-        stack_size: u64 = "stack-size", EffectLater, default "that of the system",
+        stack_size: u64 = "stack-size", Acts, default "that of the system",
             "Stack of a worker thread in bytes.",
             |v| v.limit("stack size", 1);
         socket_user: Account = "socket-user", EffectLater, default "the `User` of httpd",
@@ -111,10 +111,10 @@ daemon_options! {
         python_path: String = "python-path", Acts, default "none",
             "Directories, separated by `:`, to put at the front of sys.path; their .pth files count.",
             |v| v.text();
-        python_eggs: String = "python-eggs", EffectLater, default "none",
+        python_eggs: String = "python-eggs", Acts, default "none",
             "Directory for unpacked eggs (PYTHON_EGG_CACHE).",
             |v| v.text();
-        switch_interval: f64 = "switch-interval", EffectLater, default "that of Python, 0.005",
+        switch_interval: f64 = "switch-interval", Acts, default "that of Python, 0.005",
             "Seconds after which a thread is asked to give up the interpreter lock.",
             |v| v.interval();
         server_metrics: bool = "server-metrics", EffectLater, default "Off",

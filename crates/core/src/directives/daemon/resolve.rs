@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::DaemonProcess;
-use crate::control::ReloadMode;
+use super::{DaemonOptions, DaemonProcess};
+use crate::control::{Limits, ReloadMode};
 use crate::directives::site::{Account, ConfigError, ServerId};
 
 /// Threads of a process when none are given.
@@ -73,6 +73,12 @@ pub struct DaemonGroup {
     pub python_home: Option<String>,
     /// Directories for sys.path, separated by `:`.
     pub python_path: Option<String>,
+    /// PYTHON_EGG_CACHE.
+    pub python_eggs: Option<String>,
+    /// Time after which a thread is asked for the interpreter lock; None for that of CPython.
+    pub switch_interval: Option<Duration>,
+    /// What a process may use of the machine.
+    pub limits: Limits,
     /// Number of processes.
     pub processes: u32,
     /// Worker threads of a process; 0 for service scripts.
@@ -128,6 +134,23 @@ fn unless_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
+/// A time in seconds; one that is too long for a number is as good as for ever.
+fn interval(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+/// What was said about the use of the machine.
+fn limits(options: &DaemonOptions) -> Limits {
+    let seconds = options.cpu_time_limit.unwrap_or_default().as_secs();
+    Limits {
+        priority: options.cpu_priority.unwrap_or(0),
+        cpu_time: u32::try_from(seconds).unwrap_or(u32::MAX),
+        memory: options.memory_limit.unwrap_or(0),
+        virtual_memory: options.virtual_memory_limit.unwrap_or(0),
+        stack_size: options.stack_size.unwrap_or(0),
+    }
+}
+
 impl DaemonProcess {
     /// Puts the defaults in; `id` counts the groups of the configuration from 1.
     pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
@@ -169,6 +192,9 @@ impl DaemonProcess {
             python_home: unless_empty(options.python_home.as_deref())
                 .or(defaults.python_home.map(str::to_owned)),
             python_path: unless_empty(options.python_path.as_deref()),
+            python_eggs: unless_empty(options.python_eggs.as_deref()),
+            switch_interval: options.switch_interval.map(interval),
+            limits: limits(options),
             processes: options.processes.unwrap_or(1),
             threads: options.threads.unwrap_or(THREADS),
             multiprocess: options.processes.is_some(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::daemon::{DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
-use crate::control::ReloadMode;
+use crate::control::{Limits, ReloadMode};
 use crate::mapping::{Lookups, handler_script, resolve};
 
 fn apache() -> Account {
@@ -45,6 +45,9 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         display_name: None,
         python_home: Some("/srv/global".into()),
         python_path: None,
+        python_eggs: None,
+        switch_interval: None,
+        limits: Limits::default(),
         processes: 1,
         threads: 15,
         multiprocess: false,
@@ -85,6 +88,28 @@ fn zero_means_what_the_contract_says() {
     assert_eq!(found.shutdown_timeout, Some(Duration::from_secs(9)));
     assert_eq!(found.socket_timeout, Duration::from_secs(7));
     assert_eq!(found.queue_timeout, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn limits_and_settings_of_python_reach_the_group() {
+    let found = group(
+        "cpu-priority=-5 cpu-time-limit=9 memory-limit=9000000000 virtual-memory-limit=1 \
+         stack-size=65536 python-eggs=/eggs switch-interval=0.25",
+        true,
+    )
+    .unwrap();
+    let limits = Limits {
+        priority: -5,
+        cpu_time: 9,
+        memory: 9_000_000_000,
+        virtual_memory: 1,
+        stack_size: 65536,
+    };
+    assert_eq!(found.limits, limits);
+    assert_eq!(found.python_eggs.as_deref(), Some("/eggs"));
+    assert_eq!(found.switch_interval, Some(Duration::from_millis(250)));
+    let found = group("switch-interval=99999999999999999999999", true).unwrap();
+    assert_eq!(found.switch_interval, Some(Duration::MAX));
 }
 
 #[test]
