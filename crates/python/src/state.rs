@@ -14,6 +14,7 @@ use crate::{
         adapter, file_wrapper, input,
         log_stream::{self, Standard, Target},
     },
+    wsgi::errors::IdleStreams,
 };
 
 /// The state of one interpreter.
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) request_timeout: Stored,
     /// `io.TextIOWrapper` and its arguments after the stream, as in `bootstrap.py`.
     text_stream: [Stored; 6],
+    /// Streams for `wsgi.errors`.
+    pub(crate) idle_streams: IdleStreams,
     /// The name `close`.
     pub(crate) close: Stored,
     /// The strings of [`keys::KEYS`], in their order.
@@ -105,6 +108,7 @@ impl State {
             file_wrapper: Stored::new(file_wrapper),
             request_timeout: Stored::new(request_timeout),
             text_stream: text_stream.map(Stored::new),
+            idle_streams: IdleStreams::default(),
             close: Stored::new(py.interned("close")?),
             keys: key_objects,
             own_keys: OwnKeys::make(py)?,

@@ -46,6 +46,27 @@ impl<'a> Ref<'a> {
         unsafe { ffi::PyErr_GivenExceptionMatches(self.as_ptr(), class.as_ptr()) != 0 }
     }
 
+    /// How many references there are to the object.
+    pub(crate) fn reference_count(&self) -> isize {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) }
+    }
+
+    /// Whether the object has attributes of its own, or somebody refers to it weakly; "yes" where
+    /// that cannot be seen.
+    pub(crate) fn is_marked(&self) -> bool {
+        // SAFETY: a live object's type.
+        let class = unsafe { &*self.type_pointer() };
+        let has_pointer = |offset: ffi::Py_ssize_t| {
+            let Ok(offset) = usize::try_from(offset) else { return true };
+            // SAFETY: an offset of the type, within its instances.
+            let place = unsafe { self.as_ptr().byte_add(offset) }.cast::<*mut ffi::PyObject>();
+            // SAFETY: at such an offset every instance has a pointer.
+            offset != 0 && !unsafe { *place }.is_null()
+        };
+        has_pointer(class.tp_dictoffset) || has_pointer(class.tp_weaklistoffset)
+    }
+
     /// An attribute.
     pub(crate) fn attribute(&self, name: &str) -> PyResult<Object<'a>> {
         let name = CString::new(name).unwrap_or_default();

@@ -2,7 +2,10 @@
 //! line written becomes a record of the error log.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use pyo3_ffi as ffi;
 use wsgi_core::level::Level;
@@ -10,7 +13,7 @@ use wsgi_core::level::Level;
 use super::{Table, borrowed, create, deallocate, make_type, method, receive_one, slot, value};
 use crate::{
     guard::guard,
-    lease::Lease,
+    lease::{Lease, lock},
     log,
     object::{Class, Object, Py, PyResult, Raised, Ref},
 };
@@ -19,9 +22,35 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Target {
     /// `wsgi.errors` of one request.
-    Request(Arc<Lease>),
+    Request(RequestLog),
     /// `sys.stderr` or `sys.stdout`: the request the writing thread serves, or the process.
     Process(Standard),
+}
+
+/// The request that a log is lent to.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog {
+    lease: Mutex<Option<Arc<Lease>>>,
+    /// Whether anything was called that could have changed the log or the stream over it.
+    is_used: AtomicBool,
+}
+
+impl RequestLog {
+    /// Serves a request, or none.
+    pub(crate) fn lend(&self, lease: Option<Arc<Lease>>) {
+        *lock(&self.lease) = lease;
+        self.is_used.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the log is as [`Self::lend`] left it.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.is_used.load(Ordering::Relaxed)
+    }
+
+    fn note_use(&self) -> Option<Arc<Lease>> {
+        self.is_used.store(true, Ordering::Relaxed);
+        lock(&self.lease).clone()
+    }
 }
 
 /// The standard streams.
@@ -55,7 +84,8 @@ impl Target {
                 let lines = take_process_lines(*standard, data, all);
                 py.detached(|| lines.iter().for_each(|line| log::current_line(line)));
             }
-            Self::Request(lease) => {
+            Self::Request(log) => {
+                let Some(lease) = log.note_use() else { return Err(after_request(py, method)) };
                 let Some(exchange) = lease.enter() else {
                     return Err(after_request(py, method));
                 };
@@ -106,7 +136,7 @@ pub(crate) fn make<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
         method(c"close", flush, ffi::METH_NOARGS),
         method(c"isatty", no, ffi::METH_NOARGS),
         method(c"readable", no, ffi::METH_NOARGS),
-        method(c"seekable", no, ffi::METH_NOARGS),
+        method(c"seekable", seekable, ffi::METH_NOARGS),
         method(c"writable", yes, ffi::METH_NOARGS),
         method(c"fileno", fileno, ffi::METH_NOARGS),
         method(c"_notice", notice, ffi::METH_O),
@@ -148,7 +178,7 @@ pub(crate) fn new<'py>(py: Py<'py>, class: &Ref<'_>, target: Target) -> PyResult
 }
 
 /// The target of an instance.
-fn target<'a>(this: &'a Ref<'_>) -> &'a Target {
+pub(crate) fn target<'a>(this: &'a Ref<'_>) -> &'a Target {
     // SAFETY: the functions of this file are called with instances of its type.
     unsafe { value(this) }
 }
@@ -217,8 +247,8 @@ unsafe extern "C" fn flush(
         let this = unsafe { borrowed(this) };
         // Nothing can be left after the request: a late flush (the garbage collector closing a
         // kept stream) is no error.
-        if let Target::Request(lease) = target(&this)
-            && lease.enter().is_none()
+        if let Target::Request(log) = target(&this)
+            && log.note_use().is_none_or(|lease| lease.enter().is_none())
         {
             return Ok(py.none());
         }
@@ -249,6 +279,20 @@ unsafe extern "C" fn fileno(
         let this = unsafe { borrowed(this) };
         let text = format!("{} has no file descriptor", target(&this).name());
         Err(py.raise(Class::Os, &text))
+    })
+}
+
+/// Called whenever a text stream is set up over the log, also by one that is set up again.
+unsafe extern "C" fn seekable(
+    this: *mut ffi::PyObject,
+    _no_arguments: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard("Log.seekable", |py| {
+        // SAFETY: CPython passes an instance of this type.
+        if let Target::Request(log) = target(&unsafe { borrowed(this) }) {
+            log.note_use();
+        }
+        py.boolean(false)
     })
 }
 

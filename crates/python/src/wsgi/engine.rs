@@ -13,6 +13,7 @@ use wsgi_core::{
 use super::{
     deliver::{self, Produced},
     environ::{self, Extras},
+    errors::ErrorStream,
     report,
 };
 use crate::{
@@ -23,10 +24,7 @@ use crate::{
     object::{Object, Py, PyResult, Raised},
     runtime::Runtime,
     script::{self, Found, Loaded},
-    types::{
-        adapter, input,
-        log_stream::{self, Target},
-    },
+    types::{adapter, input, log_stream},
 };
 
 /// One request on its way.
@@ -185,14 +183,17 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
         return Ok(Produced::Nothing(Outcome::Failed(500)));
     };
     let state = &request.interpreter.state;
+    let errors = ErrorStream::open(py, state, request.lease)?;
     let result = {
-        let environ = make_environ(py, request)?;
+        let environ = make_environ(py, request, &errors)?;
         let lease = Arc::clone(request.lease);
         let start_response = adapter::new(py, state.adapter.get(py), lease)?;
         application.call(&[&environ, &start_response])?
     };
     let produced = deliver::deliver(py, request, &result);
     deliver::close(py, request, &result);
+    drop(result);
+    errors.close(state);
     Ok(produced)
 }
 
@@ -203,15 +204,16 @@ fn callable_name<'py>(py: Py<'py>, name: &[u8]) -> PyResult<Object<'py>> {
     })
 }
 
-fn make_environ<'py>(py: Py<'py>, request: &Request<'_>) -> PyResult<Object<'py>> {
+fn make_environ<'py>(
+    py: Py<'py>,
+    request: &Request<'_>,
+    errors: &ErrorStream<'py>,
+) -> PyResult<Object<'py>> {
     let state = &request.interpreter.state;
     let input = input::new(py, state.input.get(py), Arc::clone(request.lease))?;
-    let target = Target::Request(Arc::clone(request.lease));
-    let log = log_stream::new(py, state.log.get(py), target)?;
-    let errors = state.text_stream(py, &log)?;
     let extras = Extras {
         input: &input,
-        errors: &errors,
+        errors: errors.text(),
         thread_id: request.thread_id,
         daemon_start: request.daemon_start,
         application_start: now(),

@@ -1,12 +1,14 @@
 //! The WSGI engine: one request from its head to its outcome.
 //!
-//! `engine.rs` is the course of a request; `environ.rs` builds the environ; `deliver.rs`,
+//! `engine.rs` is the course of a request; `environ.rs` builds the environ,
+//! `errors.rs` the stream in it; `deliver.rs`,
 //! `output.rs` and `file.rs` send what the application returned, `report.rs` logs what it
 //! raised; `rules.rs` and `response.rs` are the protocol without Python.
 
 pub(crate) mod deliver;
 pub(crate) mod engine;
 pub(crate) mod environ;
+pub(crate) mod errors;
 pub(crate) mod file;
 pub(crate) mod output;
 pub(crate) mod report;

@@ -2,7 +2,7 @@
 
 use wsgi_core::level::Level;
 
-use crate::support::{PROCESS_LOG, Script};
+use crate::support::{Call, PROCESS_LOG, Script};
 
 #[test]
 fn lines_are_records() {
@@ -133,4 +133,49 @@ fn signals_stay_with_the_host() {
     let answer = script.get();
     answer.assert_text("");
     assert!(answer.logged("callback registration for signal 10 ignored"));
+}
+
+#[test]
+fn no_request_finds_what_another_one_did_to_its_stream() {
+    let script = Script::new(
+        "import io, weakref\n\
+         kept = []\n\
+         def keep(x): kept.append(x)\n\
+         def keep_log(x): kept.append(x.buffer)\n\
+         def mark(x): x.mark = 1\n\
+         def refer(x): kept.append(weakref.ref(x))\n\
+         def change(x): x.reconfigure(newline='\\r', errors='strict')\n\
+         def buffer(x): x.reconfigure(line_buffering=False, write_through=False)\n\
+         def make_anew(x): x.__init__(x.buffer, 'latin-1')\n\
+         def replace(x): x.__init__(io.BytesIO(), 'latin-1')\n\
+         def detach(x): x.detach()\n\
+         def close(x): x.close()\n\
+         def nothing(x): pass\n\
+         steps = [keep, keep_log, mark, refer, change, buffer, make_anew, replace, detach, close,\n\
+         \x20        nothing]\n\
+         def application(e, s):\n\
+         \x20   x = e['wsgi.errors']\n\
+         \x20   if e['QUERY_STRING']:\n\
+         \x20       steps[int(e['QUERY_STRING'])](x)\n\
+         \x20   else:\n\
+         \x20       assert not hasattr(x, 'mark') and not x.closed and not x.__dict__\n\
+         \x20       assert weakref.getweakrefcount(x) == 0\n\
+         \x20       assert (x.encoding, x.errors) == ('utf-8', 'replace')\n\
+         \x20       assert x.line_buffering and x.write_through\n\
+         \x20       print('\\u20ac', file=x)\n\
+         \x20       assert not any(old is x or old is x.buffer for old in kept)\n\
+         \x20   s('200 OK', [])\n\
+         \x20   return [str(len(steps)).encode()]\n",
+    );
+    let query = |text: &str| Call {
+        entries: vec![(b"QUERY_STRING".to_vec(), Some(text.as_bytes().to_vec()))],
+        ..Call::default()
+    };
+    for step in 0..11 {
+        script.serve(&query(&step.to_string())).assert_text("11");
+        let answer = script.serve(&query(""));
+        let records = answer.errors();
+        assert!(matches!(records[..], [record] if record.ends_with("] \u{20ac}")), "{records:?}");
+        assert_eq!(answer.text(), "11");
+    }
 }
