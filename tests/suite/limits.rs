@@ -131,12 +131,8 @@ one! {
         server.expect_log("WSGI0077");
         server.allow_log("WSGI01").allow_log("WSGI1");
         let supervisor = server.processes_named("wsgi-supervisor").remove(0);
-        let lower = libc::rlimit { rlim_cur: 2_000_000_000, rlim_max: 2_000_000_000 };
-        // SAFETY: a live limit; the old one is not asked for.
-        let set = unsafe {
-            libc::prlimit(supervisor.pid, libc::RLIMIT_DATA, &lower, std::ptr::null_mut())
-        };
-        assert_eq!(set, 0);
+        let pid = supervisor.pid.to_string();
+        rundir::output_of("prlimit", &["--data=2000000000:2000000000", "--pid", &pid]);
         let first: i32 = value(&server, "imp('os').getpid()").parse().expect("a number");
         Process::of(first).expect("the daemon").signal(libc::SIGKILL);
         server.wait_for_log("WSGI0077");

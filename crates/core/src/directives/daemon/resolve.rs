@@ -155,16 +155,7 @@ impl DaemonProcess {
     /// Puts the defaults in; `id` counts the groups of the configuration from 1.
     pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
         let options = &self.options;
-        // `user=` has no effect unless httpd can switch users.
-        let account = options.user.as_ref().filter(|_| defaults.is_root);
-        let account = account.unwrap_or(defaults.account);
-        if defaults.is_root && account.uid == 0 {
-            return Err(ConfigError(format!(
-                "WSGI process blocked from running as root. WSGIDaemonProcess {} has no user= and \
-                 the User of httpd is root: give it one",
-                self.name
-            )));
-        }
+        let account = self.account(defaults)?;
         let gid = options.group.filter(|_| defaults.is_root).unwrap_or(defaults.account.gid);
         let is_other_user = account.uid != defaults.account.uid;
         let graceful_timeout = unless_zero(options.graceful_timeout.or(Some(GRACEFUL_TIMEOUT)));
@@ -217,6 +208,20 @@ impl DaemonProcess {
             reload: options.reload.unwrap_or_default(),
             reload_on: options.reload_on.clone().unwrap_or_default(),
         })
+    }
+
+    /// Whom the processes run as: `user=` has no effect unless httpd can switch users.
+    fn account<'a>(&'a self, defaults: &Defaults<'a>) -> Result<&'a Account, ConfigError> {
+        let account = self.options.user.as_ref().filter(|_| defaults.is_root);
+        let account = account.unwrap_or(defaults.account);
+        if defaults.is_root && account.uid == 0 {
+            return Err(ConfigError(format!(
+                "WSGI process blocked from running as root. WSGIDaemonProcess {} has no user= and \
+                 the User of httpd is root: give it one",
+                self.name
+            )));
+        }
+        Ok(account)
     }
 
     /// The process title for `display-name=`.
