@@ -185,7 +185,7 @@ impl Surroundings<'_> {
     ) -> GroupSpec {
         let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let threads = group.threads.max(1);
-        GroupSpec {
+        let spec = GroupSpec {
             engine: EngineSpec {
                 process_group: group.name.clone(),
                 is_daemon: true,
@@ -225,14 +225,17 @@ impl Surroundings<'_> {
             log_level: log::level_of(home),
             limits: group.limits,
             dumps_core: process::dumps_core(),
-            // Old and new processes side by side, and some that have just died: their slots rest
-            // until nobody looks for their requests any more.
-            slots: threads.saturating_mul(group.processes.saturating_mul(2).saturating_add(8)),
             memory_soft_limit: group.memory_soft_limit.unwrap_or(0),
             keeps_on_restart: group.keeps_on_restart,
             reload: group.reload,
             reload_on: group.reload_on.clone(),
-        }
+            timers: group.timers,
+            slots: 0,
+        };
+        // Old and new processes side by side, and some that have just died: their slots rest
+        // until nobody looks for their requests any more.
+        let blocks = group.processes.saturating_mul(2).saturating_add(8);
+        GroupSpec { slots: spec.slots_per_process().saturating_mul(blocks), ..spec }
     }
 
     fn embedded(&self, python: PythonVersion) -> Embedded {

@@ -59,6 +59,7 @@ fn flags(job: &Job<'_>, is_https: bool) -> u32 {
         (is_https, flag::HTTPS),
         (job.request.is_head(), flag::HEAD),
         (job.has_body, flag::BODY),
+        (job.choice.ignore_activity, flag::IGNORE_ACTIVITY),
     ];
     bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum()
 }

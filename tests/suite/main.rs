@@ -21,6 +21,8 @@ mod processes;
 mod python_options;
 mod regression;
 mod reload;
+mod signals;
 mod start_response;
 mod streams;
+mod timers;
 mod tls;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{level::Level, reason::Reason};
+use crate::{level::Level, reason::Reason, timers::Timers};
 
 /// Descriptors of a daemon process: standard error is the group's error log.
 pub mod descriptor {
@@ -123,7 +123,9 @@ pub struct GroupSpec {
     pub limits: Limits,
     /// Whether a process that crashes may leave an image (`CoreDumpDirectory`).
     pub dumps_core: bool,
-    /// Slots at the disposal of the group's processes, `threads` to each.
+    /// What its processes watch over themselves.
+    pub timers: Timers,
+    /// Slots at the disposal of the group's processes, [`Self::slots_per_process`] to each.
     pub slots: u32,
     /// Bytes of memory above which a process is replaced; 0 none.
     pub memory_soft_limit: u64,
@@ -160,6 +162,14 @@ pub enum ReloadMode {
     Rolling,
     /// Not of themselves.
     Off,
+}
+
+impl GroupSpec {
+    /// Slots that one process needs: a thread that is stuck in a request keeps its slot while
+    /// another thread takes its place.
+    pub fn slots_per_process(&self) -> u32 {
+        self.threads.saturating_mul(2)
+    }
 }
 
 /// Whom a daemon runs as.

@@ -20,6 +20,8 @@ pub mod flag {
     pub const HEAD: u32 = 4;
     /// A request body may follow (Content-Length above zero, or chunked).
     pub const BODY: u32 = 8;
+    /// `WSGIIgnoreActivity` is on.
+    pub const IGNORE_ACTIVITY: u32 = 16;
 }
 
 /// What httpd tells the engine about a request, beside its environ entries.

@@ -13,5 +13,6 @@ pub mod keys;
 pub mod level;
 pub mod mapping;
 pub mod reason;
+pub mod timers;
 pub mod version;
 mod wire;

@@ -4,33 +4,38 @@
 //! The supervisor starts it with exactly the descriptors of `wsgi_core::control::descriptor` and
 //! watches it; it has no arguments and is of no use alone.
 
+mod clock;
 mod connection;
+mod crew;
 mod forked;
 mod host;
 mod input;
 mod limits;
 mod output;
+mod progress;
 mod signals;
 mod startup;
 mod state;
+mod timers;
 mod watcher;
 mod worker;
 
 use std::{
     os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
-    thread::{self, JoinHandle},
+    thread,
 };
 
-use wsgi_core::{control::FromDaemon, level::Level, version};
+use wsgi_core::{control::FromDaemon, level::Level, reason::Reason, version};
 use wsgi_ipc::logline::ErrorLog;
 use wsgi_python::{ProcessLog, Runtime};
 
 use crate::{
+    clock::Moment,
+    crew::Crew,
     startup::{Descriptors, StartupError},
     state::Daemon,
     watcher::Watcher,
-    worker::Worker,
 };
 
 fn main() {
@@ -64,18 +69,15 @@ fn run() -> Result<i32, StartupError> {
         daemon.tell(&FromDaemon::Ready);
     }
     runtime.run_import_scripts(&|| daemon.is_draining());
-    let workers = start_workers(daemon, runtime);
-    if workers.is_empty() && !is_service && !daemon.is_draining() {
+    let crew = daemon.crew.get_or_init(|| Crew::start(daemon, runtime));
+    if crew.is_empty() && !is_service && !daemon.is_draining() {
         daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));
         return Ok(1);
     }
     if !is_service {
         daemon.tell(&FromDaemon::Ready);
     }
-    for worker in workers {
-        // A worker that panicked outside a request has been logged by the panic hook.
-        worker.join().ok();
-    }
+    crew.join();
     stop(daemon, runtime);
     Ok(0)
 }
@@ -144,25 +146,18 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     }
 }
 
-fn start_workers(daemon: &'static Daemon, runtime: &'static Runtime) -> Vec<JoinHandle<()>> {
-    let start = |index: u32| {
-        let worker = thread::Builder::new()
-            .name(format!("wsgi-worker-{}", index + 1))
-            .stack_size(startup::stack_size(daemon.spec.limits.stack_size))
-            .spawn(move || Worker::new(daemon, runtime, index).run());
-        worker.inspect_err(|error| {
-            daemon
-                .log
-                .log(Level::ALERT, &format!("WSGI0022: Worker thread cannot be started: {error}."));
-        })
-    };
-    (0..daemon.spec.threads).map_while(|index| start(index).ok()).collect()
-}
-
 fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
     let group = daemon.group();
     daemon.begin_finalizing();
     daemon.log.log(Level::INFO, &format!("Stopping process '{group}'."));
     runtime.stop();
-    daemon.log.log(Level::INFO, &format!("Exiting daemon process '{group}'."));
+    let (requests, age) = (daemon.begun(), Moment::now().since(daemon.start).as_secs_f64());
+    let reason = daemon.reason().map_or("end of its script", Reason::name);
+    daemon.log.log(
+        Level::INFO,
+        &format!(
+            "Exiting daemon process '{group}' ({reason}) after {requests} requests in {age:.1} \
+             seconds."
+        ),
+    );
 }

@@ -1,4 +1,5 @@
-//! Signals of a daemon process: SIGTERM and SIGINT ask for its end, one more wakes idle threads.
+//! Signals of a daemon process: those that ask for something, which the watcher learns of, and one
+//! that wakes idle threads.
 //!
 //! Handlers, not a blocked mask with signalfd: programs that the application starts inherit the
 //! mask, and would then ignore SIGTERM. Handlers are reset by exec, and by us after fork.
@@ -6,16 +7,20 @@
 use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd},
-    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+    sync::atomic::{AtomicI32, AtomicU32, Ordering},
 };
 
 /// The eventfd that wakes the watcher; -1 before it is known.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// SIGTERM or SIGINT has come.
-static IS_ASKED: AtomicBool = AtomicBool::new(false);
+/// The signals that have come since the watcher looked, a bit each.
+static CAUGHT: AtomicU32 = AtomicU32::new(0);
 
-/// Installs the handlers; `wake` is written to when the process shall end, and must stay open.
+/// The signals that ask for something.
+const ASKING: [i32; 6] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGUSR1, libc::SIGXCPU, libc::SIGHUP, libc::SIGUSR2];
+
+/// Installs the handlers; `wake` is written to when a signal comes, and must stay open.
 pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
     // Rust's own handlers, which tell stack overflows from other faults, would swallow a fault
@@ -23,8 +28,8 @@ pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         set(signal, libc::SIG_DFL, 0)?;
     }
-    for signal in [libc::SIGTERM, libc::SIGINT] {
-        set(signal, on_end as *const () as libc::sighandler_t, libc::SA_RESTART)?;
+    for signal in ASKING {
+        set(signal, on_asking as *const () as libc::sighandler_t, libc::SA_RESTART)?;
     }
     // Without SA_RESTART, so that a blocking accept returns.
     set(kick_signal(), on_kick as *const () as libc::sighandler_t, 0)
@@ -32,15 +37,16 @@ pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Back to the defaults, in a forked child: its SIGTERM must end it, and not us.
 pub(crate) fn reset() {
-    for signal in [libc::SIGTERM, libc::SIGINT] {
+    for signal in ASKING {
         // Cannot fail for these signals.
         set(signal, libc::SIG_DFL, 0).ok();
     }
 }
 
-/// Whether SIGTERM or SIGINT has come.
-pub(crate) fn is_end_asked() -> bool {
-    IS_ASKED.load(Ordering::Relaxed)
+/// The signals that have come since the last call.
+pub(crate) fn take() -> impl Iterator<Item = i32> {
+    let caught = CAUGHT.swap(0, Ordering::Relaxed);
+    ASKING.into_iter().filter(move |signal| caught & (1 << signal) != 0)
 }
 
 /// Makes a thread of this process return from a blocking accept.
@@ -72,9 +78,9 @@ fn set(signal: i32, handler: libc::sighandler_t, flags: i32) -> io::Result<()> {
     }
 }
 
-/// Async-signal-safe: an atomic store and a write.
-fn note_end() {
-    IS_ASKED.store(true, Ordering::Relaxed);
+/// Async-signal-safe: an atomic change and a write.
+fn note(signal: i32) {
+    CAUGHT.fetch_or(1 << signal, Ordering::Relaxed);
     let wake = WAKE.load(Ordering::Relaxed);
     let one = 1u64.to_ne_bytes();
     // SAFETY: errno of this thread is always there; the code that was interrupted may be about
@@ -89,9 +95,9 @@ fn note_end() {
     unsafe { *errno = before };
 }
 
-extern "C" fn on_end(_signal: i32) {
+extern "C" fn on_asking(signal: i32) {
     // Nothing in it can panic, and unwinding machinery has no place in a signal handler.
-    note_end();
+    note(signal);
 }
 
 extern "C" fn on_kick(_signal: i32) {

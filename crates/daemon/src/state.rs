@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
 };
 
@@ -17,7 +17,12 @@ use wsgi_core::{
 };
 use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
 
-use crate::startup::Descriptors;
+use crate::{
+    clock::Moment,
+    crew::Crew,
+    progress::{Running, WorkerState},
+    startup::Descriptors,
+};
 
 /// How urgently the process shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,30 +34,6 @@ pub(crate) enum Drain {
     Graceful = 1,
     /// At the end of the shutdown timeout.
     Stop = 2,
-}
-
-/// What the watcher needs to know of a worker thread.
-#[derive(Debug, Default)]
-pub(crate) struct WorkerState {
-    /// The kernel's number of the thread while it waits for a connection, otherwise 0.
-    waiting: AtomicI32,
-}
-
-impl WorkerState {
-    /// The thread begins to wait for a connection.
-    pub(crate) fn begin_wait(&self, thread: i32) {
-        self.waiting.store(thread, Ordering::Relaxed);
-    }
-
-    /// The thread no longer waits.
-    pub(crate) fn end_wait(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
-    }
-
-    /// The number of the thread if it waits.
-    pub(crate) fn waiting(&self) -> Option<i32> {
-        Some(self.waiting.load(Ordering::Relaxed)).filter(|thread| *thread != 0)
-    }
 }
 
 /// One daemon process.
@@ -74,8 +55,17 @@ pub(crate) struct Daemon {
     pub(crate) log: ErrorLog,
     /// Wakes the watcher.
     pub(crate) wake: OwnedFd,
-    /// One for each worker thread.
+    /// One for each worker thread, and as many for threads that take the place of stuck ones.
     pub(crate) workers: Vec<WorkerState>,
+    /// The worker threads, once they run.
+    pub(crate) crew: OnceLock<Crew>,
+    /// When the process began.
+    pub(crate) start: Moment,
+    /// Requests that were answered; counted only where they are limited.
+    answered: AtomicU32,
+    /// The watcher looks at the requests from time to time.
+    is_watched: AtomicBool,
+    is_retiring: AtomicBool,
     drain: AtomicU8,
     reason: OnceLock<Reason>,
     is_stale: AtomicBool,
@@ -90,7 +80,7 @@ impl Daemon {
         first_slot: u32,
         descriptors: Descriptors,
     ) -> io::Result<Self> {
-        if first_slot.checked_add(spec.threads).is_none_or(|end| end > spec.slots) {
+        if first_slot.checked_add(spec.slots_per_process()).is_none_or(|end| end > spec.slots) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "slots beyond the group's"));
         }
         let log = ErrorLog::standard_error(spec.log_level);
@@ -103,8 +93,13 @@ impl Daemon {
             control: descriptors.control,
             log,
             wake,
-            workers: (0..spec.threads).map(|_| WorkerState::default()).collect(),
+            workers: (0..spec.slots_per_process()).map(|_| WorkerState::default()).collect(),
             spec,
+            crew: OnceLock::new(),
+            start: Moment::now(),
+            answered: AtomicU32::new(0),
+            is_watched: AtomicBool::new(false),
+            is_retiring: AtomicBool::new(false),
             drain: AtomicU8::new(0),
             reason: OnceLock::new(),
             is_stale: AtomicBool::new(false),
@@ -157,6 +152,77 @@ impl Daemon {
             self.begin_drain(Drain::Graceful, Reason::ScriptReload);
             self.tell(&FromDaemon::Stale);
         }
+    }
+
+    /// The process has had its time: it serves on until another one has taken its place.
+    pub(crate) fn retire(&self, reason: Reason) {
+        if !self.is_retiring.swap(true, Ordering::Relaxed) {
+            self.tell(&FromDaemon::Retire(reason));
+        }
+    }
+
+    /// A request begins in a worker.
+    pub(crate) fn begin_request<'a>(
+        &'a self,
+        worker: &'a WorkerState,
+        head: &'a [u8],
+    ) -> Running<'a> {
+        let running = worker.begin(head);
+        if !self.is_watched.load(Ordering::Relaxed) {
+            self.watch();
+        }
+        running
+    }
+
+    /// A request has been answered in a worker; `is_activity` says that it defers the end of an
+    /// idle process.
+    pub(crate) fn note_answered(&self, worker: &WorkerState, is_activity: bool) {
+        let timers = &self.spec.timers;
+        if timers.inactivity_timeout > 0 && is_activity {
+            worker.note_idle();
+        }
+        if timers.maximum_requests > 0 {
+            let answered = self.answered.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            if answered >= timers.maximum_requests {
+                self.note_budget_spent();
+            }
+        }
+    }
+
+    fn note_budget_spent(&self) {
+        if self.spec.engine.run_once {
+            // The application was told that it runs once: it has no second request.
+            self.begin_drain(Drain::Stop, Reason::MaximumRequests);
+        } else {
+            self.retire(Reason::MaximumRequests);
+        }
+    }
+
+    /// The watcher shall look at what runs.
+    pub(crate) fn watch(&self) {
+        if !self.is_watched.swap(true, Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// The watcher goes on looking, without being called.
+    pub(crate) fn keep_watching(&self) {
+        self.is_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// The watcher looks no longer, unless it is called.
+    pub(crate) fn unwatch(&self) {
+        self.is_watched.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the watcher is to look at what runs.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed)
+    }
+
+    /// Requests begun since the process began.
+    pub(crate) fn begun(&self) -> u64 {
+        self.workers.iter().map(WorkerState::begun).sum()
     }
 
     /// All worker threads have ended; what is left is the interpreter's end.

@@ -1,24 +1,23 @@
 //! The watcher thread: hears the supervisor and the signals, wakes idle workers when the process
-//! drains, and ends it by force when its time is over.
+//! drains, and lets the timers act.
 
-use std::{
-    io,
-    os::fd::AsFd,
-    time::{Duration, Instant},
-};
+use std::{io, os::fd::AsFd, time::Duration};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use wsgi_core::{
     control::{ToDaemon, decode},
     level::Level,
     reason::Reason,
+    timers::unless_zero,
 };
 use wsgi_ipc::socket;
 
 use crate::{
+    clock::Moment,
     signals,
     startup::LONGEST_MESSAGE,
     state::{Daemon, Drain},
+    timers::Rules,
 };
 
 /// How often idle workers are woken until they have gone.
@@ -29,24 +28,23 @@ pub(crate) struct Watcher<'a> {
     daemon: &'a Daemon,
     /// The supervisor has closed its end.
     is_alone: bool,
-    /// When a graceful drain becomes a stop.
-    drain_end: Option<Instant>,
-    /// When the process ends by force.
-    deadline: Option<Instant>,
+    rules: Rules,
 }
 
 impl<'a> Watcher<'a> {
     /// A watcher that has seen nothing yet.
     pub(crate) fn new(daemon: &'a Daemon) -> Self {
-        Self { daemon, is_alone: false, drain_end: None, deadline: None }
+        Self { daemon, is_alone: false, rules: Rules::default() }
     }
 
     /// Watches until the process ends.
     pub(crate) fn run(&mut self) {
         loop {
             let has_idle = self.kick_idle();
-            self.enforce_deadline();
-            if let Err(error) = self.wait(has_idle) {
+            let due = self.rules.check(self.daemon);
+            let rest = due.map(|due| due.since(Moment::now()));
+            let rest = if has_idle { Some(rest.unwrap_or(KICK).min(KICK)) } else { rest };
+            if let Err(error) = self.wait(rest) {
                 // Only a lack of memory makes poll fail; go on after a pause.
                 self.daemon.log.log(Level::ERROR, &format!("WSGI1203: Poll failed: {error}."));
                 std::thread::sleep(Duration::from_secs(1));
@@ -67,37 +65,8 @@ impl<'a> Watcher<'a> {
         has_idle
     }
 
-    fn enforce_deadline(&mut self) {
-        if self.drain_end.is_some_and(|end| Instant::now() >= end) {
-            self.drain_end = None;
-            let reason = self.daemon.reason().unwrap_or(Reason::ShutdownSignal);
-            self.daemon.begin_drain(Drain::Stop, reason);
-        }
-        let is_limited = self.daemon.drain() == Drain::Stop || self.daemon.is_finalizing();
-        let timeout = self.daemon.spec.shutdown_timeout;
-        if !is_limited || timeout == 0 {
-            return;
-        }
-        let limit = Duration::from_secs(u64::from(timeout));
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
-        if Instant::now() >= deadline {
-            self.daemon.log.log(
-                Level::INFO,
-                &format!(
-                    "Aborting daemon process '{}' after its shutdown timeout of {timeout} seconds.",
-                    self.daemon.group()
-                ),
-            );
-            // SAFETY: ends the process as it stands; what still runs has had its time.
-            unsafe { libc::_exit(1) };
-        }
-    }
-
-    fn wait(&mut self, has_idle: bool) -> io::Result<()> {
-        let next = self.deadline.into_iter().chain(self.drain_end).min();
-        let rest = next.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = if has_idle { Some(rest.unwrap_or(KICK).min(KICK)) } else { rest };
-        let timeout = timeout.map(|rest| Timespec {
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let timeout = limit.map(|rest| Timespec {
             tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(rest.subsec_nanos()),
         });
@@ -126,8 +95,14 @@ impl<'a> Watcher<'a> {
     fn hear_wake(&self) {
         // Its count does not matter; reading makes it quiet.
         rustix::io::read(&self.daemon.wake, &mut [0u8; 8]).ok();
-        if signals::is_end_asked() && self.daemon.drain() != Drain::Stop {
-            self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
+        for signal in signals::take() {
+            match signal {
+                libc::SIGUSR1 => self.daemon.retire(Reason::EvictionSignal),
+                libc::SIGXCPU => self.daemon.retire(Reason::CpuTimeLimit),
+                // Nothing for the process itself: applications will be able to subscribe to them.
+                libc::SIGHUP | libc::SIGUSR2 => {}
+                _ => self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal),
+            }
         }
     }
 
@@ -137,9 +112,8 @@ impl<'a> Watcher<'a> {
         match message {
             Some(Ok(ToDaemon::Drain { reason, limit })) => {
                 self.daemon.begin_drain(Drain::Graceful, reason);
-                if limit > 0 {
-                    let end = Instant::now() + Duration::from_secs(u64::from(limit));
-                    self.drain_end = Some(self.drain_end.map_or(end, |sooner| sooner.min(end)));
+                if let Some(limit) = unless_zero(limit) {
+                    self.rules.limit_drain(Moment::now().after(limit));
                 }
             }
             Some(Ok(ToDaemon::Stop)) => {

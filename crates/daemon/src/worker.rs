@@ -20,6 +20,7 @@ use crate::{
     connection::{ConnectionExchange, Request},
     forked,
     host::Host,
+    progress::WorkerState,
     state::Daemon,
 };
 
@@ -36,6 +37,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Worker<'a> {
     daemon: &'a Daemon,
     host: &'a dyn Host,
+    state: &'a WorkerState,
     /// Counts from 0 in the process.
     index: u32,
     buffer: Vec<u8>,
@@ -43,16 +45,18 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// The worker with this index.
-    pub(crate) fn new(daemon: &'a Daemon, host: &'a dyn Host, index: u32) -> Self {
-        Self { daemon, host, index, buffer: vec![0; BUFFER], held: Vec::new() }
+    /// The worker with this index, if there is a place for it.
+    pub(crate) fn new(daemon: &'a Daemon, host: &'a dyn Host, index: u32) -> Option<Self> {
+        let state = daemon.workers.get(index as usize)?;
+        Some(Self { daemon, host, state, index, buffer: vec![0; BUFFER], held: Vec::new() })
     }
 
     /// Serves until the process drains.
     pub(crate) fn run(&mut self) {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        let Some(state) = self.daemon.workers.get(self.index as usize) else { return };
-        loop {
+        let state = self.state;
+        state.adopt_thread();
+        while !state.is_written_off() {
             // Before the check: a drain that begins after it finds this thread waiting and
             // wakes it, again and again until it has gone.
             state.begin_wait(thread);
@@ -169,15 +173,24 @@ impl<'a> Worker<'a> {
             return Outcome::Failed(504);
         }
         let thread = self.index + 1;
+        let running = self.daemon.begin_request(self.state, bytes);
         let serve = || self.host.serve(bytes, exchange, thread, taken);
-        catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
+        let outcome = catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
             // The panic hook has logged where and why.
             exchange.log(
                 Level::ERROR,
                 "WSGI1202: An internal error ended the request; see the daemon's log line.",
             );
             Outcome::Failed(500)
-        })
+        });
+        if !forked::is_forked() {
+            running.end();
+            if outcome != Outcome::Stale {
+                let is_activity = !head.has(flag::IGNORE_ACTIVITY);
+                self.daemon.note_answered(self.state, is_activity);
+            }
+        }
+        outcome
     }
 
     /// Seconds that the request has waited if that is longer than allowed.

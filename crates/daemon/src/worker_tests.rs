@@ -19,10 +19,10 @@ use wsgi_ipc::{
     socket::{Listener, connect, receive_exact, receive_packet, send_vectored},
 };
 
-const SLOTS: u32 = 4;
+const SLOTS: u32 = 6;
 
 /// Does what the script path says.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Fake {
     served: AtomicU32,
     ended: AtomicU32,
@@ -117,7 +117,7 @@ impl Setup {
 
     fn serve_one(&self) {
         let connection = socket::accept(self.daemon.listener.as_fd()).unwrap();
-        Worker::new(&self.daemon, &self.host, 1).serve(connection);
+        Worker::new(&self.daemon, &self.host, 1).unwrap().serve(connection);
     }
 
     fn answer(&self, id: u64, script: &str, body: Option<&[u8]>) -> Vec<(Kind, u16, Vec<u8>)> {
@@ -223,7 +223,7 @@ fn idle_workers_leave_when_the_process_drains() {
     std::thread::scope(|scope| {
         for index in 0..2 {
             let (daemon, host) = (&setup.daemon, &setup.host);
-            scope.spawn(move || Worker::new(daemon, host, index).run());
+            scope.spawn(move || Worker::new(daemon, host, index).unwrap().run());
         }
         let connection = setup.request(4, "echo", None);
         assert_eq!(frames(&connection).last().unwrap().0, Kind::End);

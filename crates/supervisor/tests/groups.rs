@@ -52,7 +52,7 @@ fn processes_are_started_replaced_when_killed_and_end_with_stop() {
     let first = rig.wait_ready(3);
     let mut blocks: Vec<u32> = first.iter().map(|process| process.first_slot).collect();
     blocks.sort_unstable();
-    assert_eq!(blocks, [0, 2, 4], "each has its own slots");
+    assert_eq!(blocks, [0, 4, 8], "each has its own slots");
 
     let victim = first[1];
     kill(victim.pid, libc::SIGKILL);

@@ -134,7 +134,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIIgnoreActivity",
-        (FileInfo, Flag, EffectLater),
+        (FileInfo, Flag, Acts),
         "Off",
         "Whether requests here leave the inactivity timer of their process alone.",
         |l| b::scoped_flag(l, |s| &mut s.ignore_activity),

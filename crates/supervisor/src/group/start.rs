@@ -24,7 +24,7 @@ impl Group {
             && self.slots_rest.is_none()
             && self.backoff.pause(context.now).is_none()
         {
-            let block = match self.blocks.take(self.spec.threads, context.now) {
+            let block = match self.blocks.take(self.spec.slots_per_process(), context.now) {
                 Ok(block) => block,
                 Err(Refusal::Until(rested)) => {
                     self.slots_rest = Some(rested);

@@ -29,7 +29,7 @@ use wsgi_ipc::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Slots of every group in these tests.
-pub(crate) const SLOTS: u32 = 24;
+pub(crate) const SLOTS: u32 = 48;
 
 /// A group as httpd's parent keeps it.
 pub(crate) struct GroupFiles {

@@ -126,7 +126,7 @@ daemon_options! {
         threads: u32 = "threads", Acts, default "15",
             "Worker threads of a process; 0 makes the group run service scripts.",
             |v| v.count_in("thread count", 0..=65533);
-        maximum_requests: u32 = "maximum-requests", EffectLater, default "0: no limit",
+        maximum_requests: u32 = "maximum-requests", Acts, default "0: no limit",
             "Requests after which a process is replaced.",
             |v| v.count("request count", 0);
         listen_backlog: u32 = "listen-backlog", Acts, default "100",
@@ -141,7 +141,7 @@ daemon_options! {
         deadlock_timeout: Duration = "deadlock-timeout", EffectLater, default "300",
             "Seconds without the interpreter lock after which a process is replaced.",
             |v| v.seconds("deadlock timeout");
-        inactivity_timeout: Duration = "inactivity-timeout", EffectLater, default "0: none",
+        inactivity_timeout: Duration = "inactivity-timeout", Acts, default "0: none",
             "Seconds without requests after which a process is replaced.",
             |v| v.seconds("inactivity timeout");
         request_timeout: Duration = "request-timeout", EffectLater, default "0: none",
@@ -153,7 +153,7 @@ daemon_options! {
         graceful_timeout: Duration = "graceful-timeout", Acts, default "15",
             "Seconds that a process has to finish its requests when it is to be replaced.",
             |v| v.seconds("graceful timeout");
-        eviction_timeout: Duration = "eviction-timeout", EffectLater,
+        eviction_timeout: Duration = "eviction-timeout", Acts,
             default "0: as graceful-timeout",
             "The same after SIGUSR1.",
             |v| v.seconds("eviction timeout");

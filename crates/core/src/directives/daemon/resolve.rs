@@ -4,8 +4,11 @@
 use std::time::Duration;
 
 use super::{DaemonOptions, DaemonProcess};
-use crate::control::{Limits, ReloadMode};
-use crate::directives::site::{Account, ConfigError, ServerId};
+use crate::{
+    control::{Limits, ReloadMode},
+    directives::site::{Account, ConfigError, ServerId},
+    timers::Timers,
+};
 
 /// Threads of a process when none are given.
 const THREADS: u32 = 15;
@@ -17,6 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time to finish requests when none is given.
 const GRACEFUL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time without the interpreter lock when none is given.
+const DEADLOCK_TIMEOUT: Duration = Duration::from_secs(300);
 /// Idle time before a flush when none is given.
 const RESPONSE_FLUSH_DELAY: Duration = Duration::from_millis(5);
 /// Longest response header when none is given.
@@ -115,6 +120,8 @@ pub struct DaemonGroup {
     pub reload: ReloadMode,
     /// Patterns of files whose change reloads the group.
     pub reload_on: Vec<String>,
+    /// What the processes watch over themselves.
+    pub timers: Timers,
 }
 
 impl DaemonGroup {
@@ -207,6 +214,7 @@ impl DaemonProcess {
             keeps_on_restart: options.on_restart.unwrap_or(false),
             reload: options.reload.unwrap_or_default(),
             reload_on: options.reload_on.clone().unwrap_or_default(),
+            timers: self.timers(),
         })
     }
 
@@ -222,6 +230,21 @@ impl DaemonProcess {
             )));
         }
         Ok(account)
+    }
+
+    fn timers(&self) -> Timers {
+        let options = &self.options;
+        let seconds = |time: Option<Duration>| {
+            time.map_or(0, |time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+        };
+        Timers {
+            maximum_requests: options.maximum_requests.unwrap_or(0),
+            startup_timeout: seconds(options.startup_timeout),
+            deadlock_timeout: seconds(options.deadlock_timeout.or(Some(DEADLOCK_TIMEOUT))),
+            inactivity_timeout: seconds(options.inactivity_timeout),
+            request_timeout: seconds(options.request_timeout),
+            interrupt_timeout: seconds(options.interrupt_timeout),
+        }
     }
 
     /// The process title for `display-name=`.

@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::super::daemon::{DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
-use crate::control::{Limits, ReloadMode};
-use crate::mapping::{Lookups, handler_script, resolve};
+use crate::{
+    control::{Limits, ReloadMode},
+    mapping::{Lookups, handler_script, resolve},
+    timers::Timers,
+};
 
 fn apache() -> Account {
     Account { name: "www-data".into(), uid: 33, gid: 33, home: "/var/www".into() }
@@ -66,8 +69,27 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         keeps_on_restart: false,
         reload: ReloadMode::Restart,
         reload_on: Vec::new(),
+        timers: Timers { deadlock_timeout: 300, ..Timers::default() },
     };
     assert_eq!(group("", true), Ok(expected));
+}
+
+#[test]
+fn timers_are_those_given_and_zero_switches_them_off() {
+    let found = group(
+        "maximum-requests=1 startup-timeout=2 deadlock-timeout=0 inactivity-timeout=4 \
+         request-timeout=5 interrupt-timeout=6",
+        true,
+    );
+    let expected = Timers {
+        maximum_requests: 1,
+        startup_timeout: 2,
+        deadlock_timeout: 0,
+        inactivity_timeout: 4,
+        request_timeout: 5,
+        interrupt_timeout: 6,
+    };
+    assert_eq!(found.unwrap().timers, expected);
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! What the watcher does as time passes, one file a rule: `activity` (how often to look),
+//! `inactivity`, `drain` and `end`.
+//!
+//! A rule is asked in every round of the watcher, does what is due and says when it wants to be
+//! asked again at the latest. Rules do not know of each other: each holds whatever the others are
+//! set to.
+
+mod activity;
+mod drain;
+mod end;
+mod inactivity;
+
+use crate::{clock::Moment, progress::WorkerState, state::Daemon};
+
+/// What all rules look at in one round.
+#[derive(Debug)]
+pub(crate) struct Round<'a> {
+    /// The process.
+    pub(crate) daemon: &'a Daemon,
+    /// The time of the round.
+    pub(crate) now: Moment,
+    /// The requests in progress.
+    pub(crate) busy: Vec<Busy<'a>>,
+}
+
+/// A worker in a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Busy<'a> {
+    /// The worker.
+    pub(crate) worker: &'a WorkerState,
+    /// When the request was taken.
+    #[expect(dead_code, reason = "request-timeout comes next")]
+    pub(crate) since: Moment,
+}
+
+impl<'a> Round<'a> {
+    fn begin(daemon: &'a Daemon) -> Self {
+        let busy = daemon.workers.iter().filter_map(|worker| {
+            let since = worker.busy_since()?;
+            Some(Busy { worker, since })
+        });
+        // The time is read last: no request began after it.
+        let busy = busy.collect();
+        Self { daemon, busy, now: Moment::now() }
+    }
+
+    /// The requests in progress, except those that nobody waits for any more.
+    pub(crate) fn hopeful(&self) -> impl Iterator<Item = &Busy<'a>> {
+        self.busy.iter().filter(|busy| !busy.worker.is_written_off())
+    }
+}
+
+/// The rules of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    activity: activity::Activity,
+    drain: drain::DrainLimit,
+    end: end::ForcedEnd,
+}
+
+impl Rules {
+    /// Does what is due; says when the next thing is.
+    pub(crate) fn check(&mut self, daemon: &Daemon) -> Option<Moment> {
+        let round = Round::begin(daemon);
+        let dues = [
+            self.activity.check(&round),
+            inactivity::check(&round),
+            self.drain.check(&round),
+            // Last: it may follow from what the others have done.
+            self.end.check(&round),
+        ];
+        dues.into_iter().flatten().min()
+    }
+
+    /// A drain is to become a stop then.
+    pub(crate) fn limit_drain(&mut self, end: Moment) {
+        self.drain.limit(end);
+    }
+}

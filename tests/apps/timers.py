@@ -1,0 +1,72 @@
+"""Requests that take their time, one route each; and what outlives them."""
+
+import atexit
+import os
+import threading
+import time
+
+PLAIN = [("Content-Type", "text/plain")]
+
+
+def _note(environ, name, text="x"):
+    with open(os.path.join(environ["TEST_OUT"], name), "a") as note:
+        note.write(text)
+
+
+def _is_open(environ, gate):
+    return os.path.exists(os.path.join(environ["TEST_OUT"], gate))
+
+
+def pid(environ):
+    return os.getpid()
+
+
+def thread(environ):
+    return environ["mod_wsgi.thread_id"]
+
+
+def busy(environ):
+    """Runs bytecode until its gate opens: can be interrupted."""
+    gate = environ["QUERY_STRING"] or "gate"
+    _note(environ, f"in-{gate}")
+    while not _is_open(environ, gate):
+        for _ in range(1000):
+            pass
+    return "let through"
+
+
+def blocked(environ):
+    """Waits where no exception reaches it, until its gate opens."""
+    gate = environ["QUERY_STRING"] or "gate"
+    _note(environ, f"in-{gate}")
+    lock = threading.Lock()
+    lock.acquire()
+
+    def release():
+        while not _is_open(environ, gate):
+            time.sleep(0.01)
+        lock.release()
+
+    threading.Thread(target=release, daemon=True).start()
+    lock.acquire()
+    return "let through"
+
+
+def hang_at_exit(environ):
+    def hang():
+        _note(environ, "at-exit")
+        time.sleep(60)
+
+    atexit.register(hang)
+    return os.getpid()
+
+
+def endless_thread(environ):
+    threading.Thread(target=lambda: time.sleep(60)).start()
+    return os.getpid()
+
+
+def application(environ, start_response):
+    text = str(globals()[environ["PATH_INFO"].strip("/")](environ)).encode()
+    start_response("200 OK", PLAIN)
+    return [text]

@@ -1,0 +1,131 @@
+//! What a daemon process does as time passes: daemon §1.4, §3.4 to §3.6.
+
+use std::time::{Duration, Instant};
+
+use crate::support::process::Process;
+use crate::support::{Httpd, poll};
+
+/// A server with the application of long requests in a group `app` with these options.
+fn group(options: &str) -> Httpd {
+    Httpd::with(&format!(
+        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/timers.py"
+    ))
+    .start()
+}
+
+#[track_caller]
+fn daemon(server: &Httpd) -> Process {
+    let pid = server.get("/pid").ok().parse().expect("a number");
+    Process::of(pid).expect("the process that just answered")
+}
+
+/// Waits until a process has ended; how long that took.
+#[track_caller]
+fn wait_for_end(process: &Process) -> Duration {
+    let start = Instant::now();
+    poll("the process to end", || (!process.is_alive()).then_some(()));
+    start.elapsed()
+}
+
+one! {
+    fn a_process_is_replaced_after_its_maximum_of_requests() {
+        let server = group("threads=2 maximum-requests=5");
+        let first = daemon(&server);
+        for _ in 0..4 {
+            server.get("/pid").ok();
+        }
+        wait_for_end(&first);
+        assert_ne!(daemon(&server), first);
+    }
+
+    fn the_log_says_why_a_process_ended() {
+        ours!("its words differ");
+        for (option, reason) in [
+            ("maximum-requests=1", "maximum_requests) after "),
+            ("inactivity-timeout=1", "inactivity_timeout) after 1 requests in "),
+        ] {
+            let server = group(&format!("threads=2 {option}"));
+            let first = daemon(&server);
+            let line = server.wait_for_log(&format!("Exiting daemon process 'app' ({reason}"));
+            assert_eq!(line.pid, first.pid);
+        }
+    }
+
+    fn no_request_fails_while_processes_are_recycled() {
+        let server = group("threads=2 maximum-requests=7");
+        let mut pids = std::collections::BTreeSet::new();
+        for _ in 0..150 {
+            pids.insert(server.get("/pid").ok());
+        }
+        poll("several processes", || {
+            pids.insert(server.get("/pid").ok());
+            (pids.len() > 2).then_some(())
+        });
+    }
+
+    fn a_process_that_runs_once_serves_one_request() {
+        let server = group("threads=1 maximum-requests=1");
+        let pids: Vec<String> = (0..3).map(|_| server.get("/pid").ok()).collect();
+        assert!(pids[0] != pids[1] && pids[1] != pids[2] && pids[0] != pids[2], "{pids:?}");
+    }
+
+    fn an_idle_process_is_replaced_by_one_that_has_loaded_nothing() {
+        let server = group("threads=2 inactivity-timeout=1");
+        let first = daemon(&server);
+        let elapsed = wait_for_end(&first);
+        assert!(elapsed > Duration::from_millis(800), "{elapsed:?}");
+        // The new one has served nothing: it stays.
+        let ends = server.log_count("Exiting daemon process");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.log_count("Exiting daemon process"), ends);
+    }
+
+    fn requests_keep_a_process_from_being_idle() {
+        let server = group("threads=2 inactivity-timeout=2");
+        let first = daemon(&server);
+        for _ in 0..4 {
+            std::thread::sleep(Duration::from_millis(700));
+            assert_eq!(daemon(&server), first);
+        }
+        let mut waiting = server.connect();
+        waiting.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        std::thread::sleep(Duration::from_millis(2500));
+        assert!(first.is_alive(), "a request runs");
+        server.open_gate("gate");
+        waiting.response().ok();
+    }
+
+    fn ignored_activity_does_not_keep_a_process() {
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 inactivity-timeout=2\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @apps@/timers.py\n\
+             <Location /thread>\nWSGIIgnoreActivity On\n</Location>",
+        )
+        .start();
+        let first = daemon(&server);
+        poll("the process to end while it is asked for its thread", || {
+            server.get("/thread").ok();
+            (!first.is_alive()).then_some(())
+        });
+    }
+
+    fn the_end_of_python_has_its_time_and_no_more() {
+        for path in ["/hang_at_exit", "/endless_thread"] {
+            let server = group("threads=2 shutdown-timeout=1");
+            let pid = server.get(path).ok().parse().unwrap();
+            let process = Process::of(pid).unwrap();
+            process.signal(libc::SIGTERM);
+            let elapsed = wait_for_end(&process);
+            assert!(elapsed < Duration::from_secs(3), "{path}: {elapsed:?}");
+        }
+    }
+
+    fn an_idle_process_ends_at_once() {
+        let server = group("threads=5 shutdown-timeout=10");
+        let process = daemon(&server);
+        process.signal(libc::SIGTERM);
+        let elapsed = wait_for_end(&process);
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}
