@@ -14,8 +14,11 @@ use crate::{
         adapter, file_wrapper, input,
         log_stream::{self, Standard, Target},
     },
-    wsgi::errors::IdleStreams,
+    wsgi::{errors::IdleStreams, template::Template},
 };
+
+/// The name of most applications.
+pub(crate) const DEFAULT_CALLABLE: &str = "application";
 
 /// The state of one interpreter.
 #[derive(Debug)]
@@ -42,10 +45,12 @@ pub(crate) struct State {
     pub(crate) keys: Vec<Stored>,
     /// The keys that this crate adds.
     pub(crate) own_keys: OwnKeys,
-    /// `http` and `https`.
-    pub(crate) schemes: [Stored; 2],
-    /// The entries that are the same in every request; copied for each.
-    pub(crate) template: Stored,
+    /// `https`.
+    pub(crate) https: Stored,
+    /// [`DEFAULT_CALLABLE`].
+    pub(crate) default_callable: Stored,
+    /// What environs are copied from.
+    pub(crate) template: Template,
 }
 
 macro_rules! own_keys {
@@ -103,7 +108,7 @@ impl State {
         Ok(Self {
             input: Stored::new(input::make(&module)?),
             adapter: Stored::new(adapter::make(&module)?),
-            template: Stored::new(template(py, spec, application_group, &file_wrapper)?),
+            template: Template::new(constants(py, spec, application_group, &file_wrapper)?),
             log: Stored::new(log),
             file_wrapper: Stored::new(file_wrapper),
             request_timeout: Stored::new(request_timeout),
@@ -112,7 +117,8 @@ impl State {
             close: Stored::new(py.interned("close")?),
             keys: key_objects,
             own_keys: OwnKeys::make(py)?,
-            schemes: [Stored::new(py.interned("http")?), Stored::new(py.interned("https")?)],
+            https: Stored::new(py.interned("https")?),
+            default_callable: Stored::new(py.interned(DEFAULT_CALLABLE)?),
             bootstrap,
         })
     }
@@ -185,7 +191,8 @@ fn make_request_timeout<'py>(py: Py<'py>) -> PyResult<Object<'py>> {
     unsafe { Object::from_new(py, class) }
 }
 
-fn template<'py>(
+/// The entries of an environ that no request changes, and those that few requests change.
+fn constants<'py>(
     py: Py<'py>,
     spec: &EngineSpec,
     application_group: &str,
@@ -204,5 +211,15 @@ fn template<'py>(
     set("apache.version", &*py.version(spec.apache_version)?)?;
     set("mod_wsgi.process_group", &*py.text(&spec.process_group)?)?;
     set("mod_wsgi.application_group", &*py.text(application_group)?)?;
+    set("wsgi.url_scheme", &*py.interned("http")?)?;
+    set("mod_wsgi.callable_object", &*py.interned(DEFAULT_CALLABLE)?)?;
+    let never = py.float(0.0)?;
+    for time in ["request_start", "queue_start", "daemon_start", "application_start"] {
+        set(&format!("mod_wsgi.{time}"), &never)?;
+    }
+    // Set in every request: their places are prepared.
+    for key in ["wsgi.input", "wsgi.errors", "mod_wsgi.thread_id"] {
+        set(key, &*py.none())?;
+    }
     Ok(dict)
 }

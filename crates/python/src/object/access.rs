@@ -139,6 +139,20 @@ impl<'a> Ref<'a> {
         self.py().check(unsafe { ffi::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
     }
 
+    /// Whether a dict has an item.
+    pub(crate) fn has_item(&self, key: &Ref<'_>) -> PyResult<bool> {
+        // SAFETY: attached, a live dict and key.
+        let found = unsafe { ffi::PyDict_Contains(self.as_ptr(), key.as_ptr()) };
+        self.py().check(found)?;
+        Ok(found > 0)
+    }
+
+    /// Removes an item of a dict that is there.
+    pub(crate) fn remove_item(&self, key: &Ref<'_>) -> PyResult<()> {
+        // SAFETY: attached, live objects; raises KeyError for what is not there.
+        self.py().check(unsafe { ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr()) })
+    }
+
     /// A shallow copy of a dict.
     pub(crate) fn copy_dict(&self) -> PyResult<Object<'a>> {
         // SAFETY: attached, a live object; raises SystemError for what is not a dict.

@@ -24,6 +24,7 @@ use crate::{
     object::{Object, Py, PyResult, Raised},
     runtime::Runtime,
     script::{self, Found, Loaded},
+    state::{DEFAULT_CALLABLE, State},
     types::{adapter, input, log_stream},
 };
 
@@ -172,7 +173,7 @@ fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -
 
 /// Calls the application and takes what it returns.
 fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced> {
-    let name = callable_name(py, request.head.callable)?;
+    let name = callable_name(py, &request.interpreter.state, request.head.callable)?;
     let Some(application) = loaded.module.get(py).attribute_if_any(&name)? else {
         let (script, name) = (request.script(), name.describe());
         let text = format!(
@@ -197,7 +198,11 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
     Ok(produced)
 }
 
-fn callable_name<'py>(py: Py<'py>, name: &[u8]) -> PyResult<Object<'py>> {
+fn callable_name<'py>(py: Py<'py>, state: &State, name: &[u8]) -> PyResult<Object<'py>> {
+    if name == DEFAULT_CALLABLE.as_bytes() {
+        // The interned one is looked up faster.
+        return Ok(state.default_callable.get(py).to_object());
+    }
     py.utf8(name).or_else(|raised: Raised| {
         raised.clear(py);
         py.latin1(name)

@@ -2,12 +2,13 @@
 
 use wsgi_core::{
     head::{Key, RequestHead, flag},
-    keys,
+    keys::number,
 };
 
+use super::template::Numbers;
 use crate::{
     object::{Object, Py, PyResult, Ref},
-    state::State,
+    state::{DEFAULT_CALLABLE, State},
 };
 
 /// What of the environ this crate adds to httpd's entries.
@@ -32,29 +33,42 @@ pub(crate) fn build<'py>(
     head: &RequestHead<'_>,
     extras: &Extras<'_, 'py>,
 ) -> PyResult<Object<'py>> {
-    let environ = state.template.get(py).copy_dict()?;
+    let template = state.template.learnt(py, state, head)?;
+    let environ = template.copy(py)?;
+    let mut seen = Numbers::default();
     for (key, value) in head.entries() {
-        match key {
-            Key::Known(number) => {
-                let value = decode(py, keys::name_of(number).unwrap_or_default(), value)?;
-                if let Some(key) = state.key(number) {
-                    environ.set_item(key.get(py), &value)?;
-                }
-            }
+        let number = match key {
+            Key::Known(number) => number,
             Key::Other(key) => {
-                let value = decode(py, "", value)?;
-                environ.set_item(&*py.utf8(key)?, &value)?;
+                let key = py.utf8(key)?;
+                // SetEnv must not change what the gateway says (`wsgi.version`).
+                if !state.template.is_constant(py, &key)? {
+                    environ.set_item(&key, &*decode(py, 0, value)?)?;
+                }
+                continue;
             }
+        };
+        // Only the first: another value for the same key replaces what the template has.
+        if seen.insert(number) && template.holds(number, value) {
+            continue;
         }
+        if let Some(key) = state.key(number) {
+            environ.set_item(key.get(py), &*decode(py, number, value)?)?;
+        }
+    }
+    for key in template.numbers.without(seen).filter_map(|number| state.key(number)) {
+        environ.remove_item(key.get(py))?;
     }
     add_own(py, state, head, extras, &environ)?;
     Ok(environ)
 }
 
-/// A value: latin-1, so that every byte survives; file names in the file system's encoding.
-fn decode<'py>(py: Py<'py>, key: &str, value: Option<&[u8]>) -> PyResult<Object<'py>> {
+/// The value of a numbered key (0 is any other one): latin-1, so that every byte survives; file
+/// names in the file system's encoding.
+pub(super) fn decode<'py>(py: Py<'py>, key: u16, value: Option<&[u8]>) -> PyResult<Object<'py>> {
+    const FILES: [u16; 2] = [number("DOCUMENT_ROOT"), number("SCRIPT_FILENAME")];
     let Some(value) = value else { return Ok(py.none()) };
-    if !matches!(key, "DOCUMENT_ROOT" | "SCRIPT_FILENAME") {
+    if !FILES.contains(&key) {
         return py.latin1(value);
     }
     py.file_name(value).or_else(|raised| {
@@ -63,6 +77,7 @@ fn decode<'py>(py: Py<'py>, key: &str, value: Option<&[u8]>) -> PyResult<Object<
     })
 }
 
+/// What this crate adds, as far as it is not what [`State::make`] put into the template.
 fn add_own(
     py: Py<'_>,
     state: &State,
@@ -71,12 +86,14 @@ fn add_own(
     environ: &Ref<'_>,
 ) -> PyResult<()> {
     let keys = &state.own_keys;
-    let [http, https] = &state.schemes;
-    let scheme = if head.has(flag::HTTPS) { https } else { http };
-    environ.set_item(keys.url_scheme.get(py), scheme.get(py))?;
+    if head.has(flag::HTTPS) {
+        environ.set_item(keys.url_scheme.get(py), state.https.get(py))?;
+    }
+    if head.callable != DEFAULT_CALLABLE.as_bytes() {
+        environ.set_item(keys.callable_object.get(py), &*py.latin1(head.callable)?)?;
+    }
     environ.set_item(keys.input.get(py), extras.input)?;
     environ.set_item(keys.errors.get(py), extras.errors)?;
-    environ.set_item(keys.callable_object.get(py), &*py.latin1(head.callable)?)?;
     environ.set_item(keys.thread_id.get(py), &*py.int(extras.thread_id.into())?)?;
     for (key, time) in [
         (&keys.request_start, head.request_start),
@@ -84,7 +101,9 @@ fn add_own(
         (&keys.daemon_start, extras.daemon_start),
         (&keys.application_start, extras.application_start),
     ] {
-        environ.set_item(key.get(py), &*py.float(seconds(time))?)?;
+        if time != 0 {
+            environ.set_item(key.get(py), &*py.float(seconds(time))?)?;
+        }
     }
     Ok(())
 }

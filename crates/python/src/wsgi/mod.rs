@@ -1,9 +1,9 @@
 //! The WSGI engine: one request from its head to its outcome.
 //!
-//! `engine.rs` is the course of a request; `environ.rs` builds the environ,
-//! `errors.rs` the stream in it; `deliver.rs`,
-//! `output.rs` and `file.rs` send what the application returned, `report.rs` logs what it
-//! raised; `rules.rs` and `response.rs` are the protocol without Python.
+//! `engine.rs` is the course of a request; `environ.rs` builds the environ of a copy of what
+//! `template.rs` keeps, `errors.rs` the stream in it; `deliver.rs`, `output.rs` and `file.rs` send
+//! what the application returned, `report.rs` logs what it raised; `rules.rs` and `response.rs`
+//! are the protocol without Python.
 
 pub(crate) mod deliver;
 pub(crate) mod engine;
@@ -14,3 +14,4 @@ pub(crate) mod output;
 pub(crate) mod report;
 pub(crate) mod response;
 pub(crate) mod rules;
+pub(crate) mod template;

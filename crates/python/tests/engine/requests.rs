@@ -73,6 +73,35 @@ fn the_environ_is_complete() {
 }
 
 #[test]
+fn entries_are_those_of_the_request_whatever_came_before() {
+    let script = Script::new(
+        "def application(environ, start_response):\n\
+         \x20   names = ['SERVER_NAME', 'SERVER_ADMIN', 'REMOTE_ADDR', 'HTTP_HOST', 'OTHER',\n\
+         \x20            'wsgi.version', 'wsgi.url_scheme']\n\
+         \x20   start_response('200 OK', [])\n\
+         \x20   text = ' '.join(str(environ.get(name, '-')) for name in names)\n\
+         \x20   environ.clear()\n\
+         \x20   return [text.encode()]\n",
+    );
+    let cases: [(&[(&str, &str)], &str); 6] = [
+        (&[("SERVER_NAME", "a"), ("SERVER_ADMIN", "b"), ("REMOTE_ADDR", "c")], "a b c - - "),
+        (&[("SERVER_NAME", "a"), ("HTTP_HOST", "h"), ("OTHER", "o")], "a - - h o "),
+        (&[("SERVER_ADMIN", "x"), ("SERVER_NAME", "y")], "y x - - - "),
+        (&[("SERVER_NAME", "y"), ("SERVER_NAME", "a")], "a - - - - "),
+        (&[("SERVER_NAME", "a"), ("SERVER_NAME", "y")], "y - - - - "),
+        (&[("wsgi.version", "x"), ("wsgi.url_scheme", "x")], "- - - - - "),
+    ];
+    for (entries, wanted) in cases {
+        let entry = |(key, value): &(&str, &str)| {
+            (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()))
+        };
+        let entries = entries.iter().map(entry).collect();
+        let answer = script.serve(&Call { entries, group: "entries", ..Call::default() });
+        answer.assert_text(&format!("{wanted}(1, 0) http"));
+    }
+}
+
+#[test]
 fn an_empty_outcome_needs_no_body() {
     let script = Script::new(
         "def application(environ, start_response):\n\
