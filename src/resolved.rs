@@ -43,6 +43,9 @@ pub(crate) struct Group {
     pub(crate) definition: DaemonGroup,
     /// As the supervisor starts it.
     pub(crate) spec: GroupSpec,
+    /// Whether httpd's children have threads that share their connections to the daemons. A child
+    /// with one thread would keep connections that it seldom uses from the others.
+    pub(crate) keeps_connections: bool,
     /// How requests reach it; set when its sockets exist.
     pub(crate) link: OnceLock<Link>,
 }
@@ -173,7 +176,8 @@ impl Surroundings<'_> {
             &format!("{context}: python-home"),
         )?;
         let spec = self.group_spec(&definition, &account, python, home);
-        Ok(Group { definition, spec, link: OnceLock::new() })
+        let keeps_connections = mpm::threads() > 1;
+        Ok(Group { definition, spec, keeps_connections, link: OnceLock::new() })
     }
 
     fn group_spec(

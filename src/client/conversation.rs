@@ -2,13 +2,13 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
 use wsgi_core::{
     exchange::{Pace, SendError},
-    frame::{Extent, Header, Kind, MORE},
+    frame::{Extent, Header, KEEP, Kind, MORE},
     head::ResponseHead,
     level::Level,
 };
@@ -23,25 +23,28 @@ use crate::{
     apache::{hook::Status, log},
     request::{Failure, Job, Responder, subject},
     resolved::Group,
-    supervisor::Link,
+    supervisor::{Connection, Link},
 };
-
-/// How often a waiting request looks whether its process still lives.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Heads up to this size fit the buffer of a socket together with the body that is sent at once.
 const LARGE_HEAD: usize = 64 << 10;
 
+/// A request and where it is to go, whatever connection takes it there.
+#[derive(Clone, Copy)]
+pub(super) struct Errand<'r, 'c> {
+    pub(super) job: &'c Job<'r>,
+    pub(super) group: &'c Group,
+    pub(super) link: &'c Link,
+    pub(super) request_id: u64,
+    /// When the request first turned to the group.
+    pub(super) start: Instant,
+}
+
 /// A connection with its request.
 pub(super) struct Conversation<'r, 'c> {
-    job: &'c Job<'r>,
-    group: &'c Group,
-    link: &'c Link,
-    request_id: u64,
-    /// When the request first turned to the group.
-    start: Instant,
+    errand: Errand<'r, 'c>,
     responder: Responder<'r>,
-    socket: OwnedFd,
+    connection: Connection,
     frames: FrameReader,
     /// When the daemon was last heard of.
     heard: Instant,
@@ -76,7 +79,7 @@ enum Wait {
 /// What follows a frame.
 enum Step {
     Next,
-    Complete,
+    Complete { keeps: bool },
     Incomplete,
     Failed(u16),
     Requeue,
@@ -84,32 +87,22 @@ enum Step {
 }
 
 impl<'r, 'c> Conversation<'r, 'c> {
-    /// Connects.
-    pub(super) fn begin(
-        job: &'c Job<'r>,
-        group: &'c Group,
-        link: &'c Link,
-        request_id: u64,
-        start: Instant,
+    /// A conversation in which nothing has been said.
+    pub(super) fn new(
+        errand: Errand<'r, 'c>,
+        connection: Connection,
         responder: Responder<'r>,
-    ) -> Result<Self, Failure> {
-        let limit = group.definition.connect_timeout.saturating_sub(start.elapsed());
-        let socket = socket::connect_within(link.address(), limit)
-            .map_err(|error| fate::cannot_connect(job, group, &error))?;
-        Ok(Self {
-            job,
-            group,
-            link,
-            request_id,
-            start,
+    ) -> Self {
+        Self {
+            errand,
             responder,
-            socket,
+            connection,
             frames: FrameReader::new(),
             heard: Instant::now(),
             expects_more: false,
             unflushed: None,
             is_begun: false,
-        })
+        }
     }
 
     /// Sends the request and relays the answer.
@@ -121,13 +114,14 @@ impl<'r, 'c> Conversation<'r, 'c> {
         if head.len() > LARGE_HEAD {
             // It waits in the socket for a thread that takes it, unlike others; the limit of the
             // connect is too short for that.
-            let limit = u32::try_from(super::patience(self.group).as_secs()).unwrap_or(u32::MAX);
-            socket::set_timeouts(self.socket.as_fd(), limit.max(1)).ok();
+            self.connection.be_patient(super::patience(self.errand.group));
         }
-        if let Err(error) = upload.send_request(self.socket.as_fd(), self.request_id, head) {
+        let header = Header::new(Kind::Request, self.errand.request_id, head.len());
+        let header = header.with_flags(if self.errand.group.keeps_connections { KEEP } else { 0 });
+        if let Err(error) = upload.send_request(self.connection.socket(), header, head) {
             if error.kind() == io::ErrorKind::WouldBlock {
                 // Trying again would leave one dead connection after the other in the queue.
-                return Err(fate::queue_timed_out(self.job, self.group));
+                return Err(fate::queue_timed_out(self.errand.job, self.errand.group));
             }
             // A draining daemon closes without reading; whatever it said is still to be read.
             return self.after_end_of_file();
@@ -152,7 +146,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn drain(&mut self, upload: &mut Upload<'_>) -> io::Result<Option<Step>> {
         loop {
             let Event::Frame(header, payload) = self.frames.next()? else { return Ok(None) };
-            if header.request_id != self.request_id {
+            if header.request_id != self.errand.request_id {
                 return Err(io::Error::other("frame of another request"));
             }
             self.is_begun |= header.kind != Kind::Requeue;
@@ -163,7 +157,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 }
                 Kind::Head => {
                     let head = ResponseHead::decode(payload).map_err(io::Error::other)?;
-                    begin_response(&mut self.responder, self.group, &head)?;
+                    begin_response(&mut self.responder, self.errand.group, &head)?;
                     Step::Next
                 }
                 Kind::Data => {
@@ -176,11 +170,11 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     self.send_file(extent)?
                 }
                 Kind::Log => {
-                    log_record(self.job, header, payload);
+                    log_record(self.errand.job, header, payload);
                     Step::Next
                 }
                 Kind::Fail => Step::Failed(header.value),
-                Kind::End => Step::Complete,
+                Kind::End => Step::Complete { keeps: header.flags & KEEP != 0 },
                 Kind::Abort => Step::Incomplete,
                 Kind::Requeue => Step::Requeue,
                 Kind::Request | Kind::Body | Kind::BodyError => {
@@ -208,7 +202,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             self.responder.flush().ok();
         }
         // A daemon that has stopped reading says why in its next frames.
-        upload.send_more(self.socket.as_fd(), self.request_id).ok();
+        upload.send_more(self.connection.socket(), self.errand.request_id).ok();
         if let Some(status) = upload.failure() {
             self.responder.body_failed(status);
         }
@@ -221,15 +215,16 @@ impl<'r, 'c> Conversation<'r, 'c> {
         }
         // What the client took to send its body or to take ours is not the daemon's silence.
         self.heard = Instant::now();
-        while !self.poll(HEARTBEAT) {
+        loop {
+            match self.frames.receive(self.connection.socket()) {
+                Ok(true) => return Wait::Frames,
+                // A heartbeat has passed in silence.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(false) | Err(_) => return Wait::EndOfFile,
+            }
             if let Some(trouble) = self.look_for_trouble() {
                 return trouble;
             }
-        }
-        match self.frames.receive(self.socket.as_fd()) {
-            Ok(true) => Wait::Frames,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Wait::Frames,
-            Ok(false) | Err(_) => Wait::EndOfFile,
         }
     }
 
@@ -239,7 +234,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             self.unflushed = None;
         } else if !self.expects_more {
             let since = *self.unflushed.get_or_insert_with(Instant::now);
-            let delay = self.group.definition.response_flush_delay;
+            let delay = self.errand.group.definition.response_flush_delay;
             if !self.poll(delay.saturating_sub(since.elapsed())) || since.elapsed() >= delay {
                 self.unflushed = None;
                 return self.responder.flush();
@@ -251,23 +246,29 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn poll(&self, limit: Duration) -> bool {
         let limit = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
         // An error is an event: the receive that follows reports it.
-        socket::poll_readable(self.socket.as_fd(), limit).unwrap_or(true)
+        socket::poll_readable(self.connection.socket(), limit).unwrap_or(true)
     }
 
     /// Nothing was heard for a while: does anybody still work on the request?
     fn look_for_trouble(&self) -> Option<Wait> {
-        let definition = &self.group.definition;
-        match fate::of(self.link, self.request_id) {
+        let definition = &self.errand.group.definition;
+        match fate::of(self.errand.link, self.errand.request_id) {
             Fate::Dead(how) => return Some(Wait::Dead(how)),
             Fate::Running => {}
             // Its slot was used again; the end of file or socket-timeout tells the rest.
             Fate::Queued if self.is_begun => {}
             Fate::Queued => {
-                if let Some(failure) = fate::failing(self.job, self.group, self.link) {
+                if let Some(failure) =
+                    fate::failing(self.errand.job, self.errand.group, self.errand.link)
+                {
                     return Some(Wait::Failed(failure));
                 }
-                if definition.queue_timeout.is_some_and(|limit| self.start.elapsed() > limit) {
-                    return Some(Wait::Failed(fate::queue_timed_out(self.job, self.group)));
+                if definition.queue_timeout.is_some_and(|limit| self.errand.start.elapsed() > limit)
+                {
+                    return Some(Wait::Failed(fate::queue_timed_out(
+                        self.errand.job,
+                        self.errand.group,
+                    )));
                 }
             }
         }
@@ -276,7 +277,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             if self.responder.has_begun() {
                 Wait::Dead("nothing was heard within socket-timeout".into())
             } else {
-                Wait::Failed(fate::timed_out(self.job, self.group))
+                Wait::Failed(fate::timed_out(self.errand.job, self.errand.group))
             }
         })
     }
@@ -284,7 +285,12 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn finish(self, step: Step) -> Result<Verdict<'r>, Failure> {
         Ok(match step {
             Step::Requeue if !self.responder.has_begun() => Verdict::NotStarted(self.responder),
-            Step::Complete => Verdict::Answered(self.responder.complete()),
+            Step::Complete { keeps } => {
+                if keeps && self.frames.is_empty() {
+                    self.errand.link.keep(self.connection);
+                }
+                Verdict::Answered(self.responder.complete())
+            }
             Step::Failed(status) if !self.responder.has_begun() => {
                 let status = self.responder.failure_status(status);
                 Verdict::Answered(Status::Http(if status >= 400 { status } else { 500 }))
@@ -298,8 +304,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
     }
 
     fn after_end_of_file(self) -> Result<Verdict<'r>, Failure> {
-        match fate::after_end_of_file(self.link, self.request_id) {
-            Fate::Queued if !self.is_begun => Ok(Verdict::NotStarted(self.responder)),
+        match fate::after_end_of_file(self.errand.link, self.errand.request_id) {
+            Fate::Queued if !self.is_begun => {
+                if self.connection.is_kept() {
+                    self.errand.link.prune();
+                }
+                Ok(Verdict::NotStarted(self.responder))
+            }
             Fate::Dead(how) => self.fail(fate::died, &how),
             Fate::Queued | Fate::Running => {
                 self.fail(fate::died, "the daemon process closed the connection")
@@ -314,14 +325,14 @@ impl<'r, 'c> Conversation<'r, 'c> {
         why: &str,
     ) -> Result<Verdict<'r>, Failure> {
         if !self.responder.has_begun() {
-            return Err(failure(self.job, self.group, why));
+            return Err(failure(self.errand.job, self.errand.group, why));
         }
-        let name = &self.group.definition.name;
-        let subject = subject(self.job.request);
+        let name = &self.errand.group.definition.name;
+        let subject = subject(self.errand.job.request);
         let text = format!(
             "Daemon process group '{name}': {why} in the middle of its response: {subject}"
         );
-        log::request(self.job.request, Level::ERROR, Some(119), &text);
+        log::request(self.errand.job.request, Level::ERROR, Some(119), &text);
         Ok(Verdict::Answered(self.responder.truncate()))
     }
 }

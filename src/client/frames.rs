@@ -49,7 +49,12 @@ impl FrameReader {
         }
     }
 
-    /// Receives what has arrived; `false` at the end of file.
+    /// Whether everything received has been handed out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end && self.data.is_none() && self.descriptors.is_empty()
+    }
+
+    /// Receives what has arrived, waiting as the socket allows; `false` at the end of file.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);

@@ -20,14 +20,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use conversation::{Conversation, Verdict};
+use conversation::{Conversation, Errand, Verdict};
 use upload::Upload;
 
 use crate::{
     apache::{hook::Status, process},
     request::{Failure, Job, Responder, encode_head},
     resolved::Group,
-    supervisor::Link,
+    supervisor::{Connection, Link},
 };
 
 /// Attempts without a pause between them: a group being replaced refuses a few times at most.
@@ -45,11 +45,12 @@ pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status,
     let head = encode_head(job, request_id, microseconds_now());
     let mut upload = Upload::open(job)?;
     let start = Instant::now();
+    let errand = Errand { job, group, link, request_id, start };
     let mut responder = Some(responder);
     for attempt in 0u32.. {
         let Some(current) = responder.take() else { break };
-        let conversation = Conversation::begin(job, group, link, request_id, start, current)?;
-        match conversation.run(&head, &mut upload)? {
+        let connection = connection(errand, attempt == 0)?;
+        match Conversation::new(errand, connection, current).run(&head, &mut upload)? {
             Verdict::Answered(status) => return Ok(status),
             Verdict::NotStarted(unused) => responder = Some(unused),
         }
@@ -61,6 +62,17 @@ pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status,
         }
     }
     Err(fate::nobody_takes_it(job, group))
+}
+
+/// A kept connection for the first attempt, if there is one, otherwise a new one.
+fn connection(errand: Errand<'_, '_>, is_first: bool) -> Result<Connection, Failure> {
+    let Errand { job, group, link, start, .. } = errand;
+    if is_first && let Some(kept) = link.take_kept() {
+        return Ok(kept);
+    }
+    let elapsed = if is_first { Duration::ZERO } else { start.elapsed() };
+    let limit = group.definition.connect_timeout.saturating_sub(elapsed);
+    link.connect(limit, is_first).map_err(|error| fate::cannot_connect(job, group, &error))
 }
 
 /// How long a request may be turned away again and again.

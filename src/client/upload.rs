@@ -68,14 +68,15 @@ impl<'r> Upload<'r> {
         self.body.as_ref().is_none_or(Body::is_ended)
     }
 
-    /// Sends the request head and the body that is already there.
+    /// Sends the request head with its frame's header, and the body that is already there.
     pub(super) fn send_request(
         &self,
         socket: BorrowedFd<'_>,
-        request_id: u64,
+        header: Header,
         head: &[u8],
     ) -> io::Result<()> {
-        let header = Header::new(Kind::Request, request_id, head.len()).encode();
+        let request_id = header.request_id;
+        let header = header.encode();
         if self.first.is_empty() {
             return socket::send_vectored(socket, &[IoSlice::new(&header), IoSlice::new(head)]);
         }

@@ -3,9 +3,17 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use wsgi_ipc::scoreboard::{Slots, TableReader};
+use wsgi_ipc::{
+    scoreboard::{Slots, TableReader},
+    socket,
+};
+
+/// How often a thread that waits for a daemon wakes up to see whether that still lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Made in the parent, inherited by every child.
 pub(crate) struct Link {
@@ -14,6 +22,15 @@ pub(crate) struct Link {
     pub(crate) slots: Slots,
     /// What has become of the group's processes.
     pub(crate) processes: TableReader,
+    /// Connections on which a daemon thread waits for this child's next request.
+    kept: Mutex<Vec<OwnedFd>>,
+}
+
+/// A connection to a daemon.
+pub(crate) struct Connection {
+    socket: OwnedFd,
+    is_kept: bool,
+    may_keep: bool,
 }
 
 impl Link {
@@ -23,11 +40,57 @@ impl Link {
         slots: Slots,
         processes: TableReader,
     ) -> io::Result<Self> {
-        Ok(Self { address: address.try_clone_to_owned()?, slots, processes })
+        let address = address.try_clone_to_owned()?;
+        Ok(Self { address, slots, processes, kept: Mutex::default() })
     }
 
-    /// What [`wsgi_ipc::socket::connect_within`] connects to.
-    pub(crate) fn address(&self) -> BorrowedFd<'_> {
-        self.address.as_fd()
+    /// A connection that was kept, the most recently used one.
+    pub(crate) fn take_kept(&self) -> Option<Connection> {
+        let socket = self.kept().pop()?;
+        Some(Connection { socket, is_kept: true, may_keep: true })
+    }
+
+    /// A new connection to whichever thread of the group accepts it; waits up to `limit` for room
+    /// in the listener's queue. `may_keep` says that it has waited for none, so that its limit is
+    /// right for later requests as well.
+    pub(crate) fn connect(&self, limit: Duration, may_keep: bool) -> io::Result<Connection> {
+        let socket = socket::connect_within(self.address.as_fd(), limit)?;
+        socket::set_receive_limit(socket.as_fd(), HEARTBEAT)?;
+        Ok(Connection { socket, is_kept: false, may_keep })
+    }
+
+    /// Keeps a connection for the next request.
+    pub(crate) fn keep(&self, connection: Connection) {
+        if connection.may_keep {
+            self.kept().push(connection.socket);
+        }
+    }
+
+    /// A kept connection was closed by its daemon: forgets those that have ended the same way.
+    pub(crate) fn prune(&self) {
+        self.kept().retain(|socket| !socket::poll_readable(socket.as_fd(), 0).unwrap_or(true));
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// The socket.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Whether it was kept from an earlier request: then it may have been closed since.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Lets sends wait for so long, which is too long for other requests.
+    pub(crate) fn be_patient(&mut self, limit: Duration) {
+        self.may_keep = false;
+        // Failing leaves the shorter limit.
+        socket::set_send_limit(self.socket(), limit.max(Duration::from_secs(1))).ok();
     }
 }

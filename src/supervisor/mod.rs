@@ -8,5 +8,5 @@ mod link;
 mod memory;
 mod start;
 
-pub(crate) use link::Link;
+pub(crate) use link::{Connection, Link};
 pub(crate) use start::{hand_over, leave_to_child};

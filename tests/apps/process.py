@@ -51,6 +51,19 @@ def wait(environ, start_response):
     return _answer(start_response, f"waited in {os.getpid()}")
 
 
+def sockets(environ, start_response):
+    """The sockets this process has open."""
+    names = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+    links = (os.readlink(name) for name in names if os.path.lexists(name))
+    return _answer(start_response, " ".join(sorted(x for x in links if x.startswith("socket"))))
+
+
+def nap(environ, start_response):
+    """Sleeps for so many milliseconds."""
+    time.sleep(int(environ["QUERY_STRING"]) / 1000)
+    return _answer(start_response, os.getpid())
+
+
 def together(environ, start_response):
     """Answers only when four threads are in here at the same time."""
     return _answer(start_response, f"together {_barrier.wait(20) >= 0}")

@@ -14,6 +14,7 @@ mod first_run;
 mod handler;
 mod hello;
 mod input;
+mod kept;
 mod limits;
 mod mapping;
 mod output;

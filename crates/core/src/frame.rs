@@ -12,7 +12,8 @@
 //! ```
 //!
 //! End, Abort, Fail and Requeue close the exchange: end of file alone proves nothing, because a
-//! child that the application forked may hold a copy of the connection.
+//! child that the application forked may hold a copy of the connection. After an End with [`KEEP`]
+//! the next request may follow on the same connection.
 
 use crate::wire::{Malformed, Reader};
 
@@ -28,6 +29,10 @@ pub const BODY_WINDOW: usize = 64 << 10;
 
 /// Bit of [`Header::flags`] on [`Kind::Body`]: no more body follows.
 pub const LAST: u8 = 1;
+
+/// Bit of [`Header::flags`]: on [`Kind::Request`], httpd would use the connection again; on
+/// [`Kind::End`], the daemon waits on it for the next request.
+pub const KEEP: u8 = 4;
 
 /// Bit of [`Header::flags`] on [`Kind::Data`]: more follows at once, no need to flush.
 pub const MORE: u8 = 2;
@@ -88,7 +93,7 @@ impl Kind {
 pub struct Header {
     /// What follows.
     pub kind: Kind,
-    /// [`LAST`] or [`MORE`].
+    /// [`LAST`], [`MORE`] or [`KEEP`].
     pub flags: u8,
     /// Level or status, by kind; otherwise 0.
     pub value: u16,

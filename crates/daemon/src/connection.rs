@@ -65,9 +65,11 @@ impl<'a> ConnectionExchange<'a> {
         self.is_begun.load(Ordering::Relaxed)
     }
 
-    /// Sends how the request ended; gives the buffer back.
-    pub(crate) fn finish(self, outcome: Outcome) -> Vec<u8> {
+    /// Sends how the request ended. Gives the buffer back, and whether the connection is kept for
+    /// the next request, as it may be if the caller says so.
+    pub(crate) fn finish(self, outcome: Outcome, may_keep: bool) -> (Vec<u8>, bool) {
         let is_begun = self.is_begun();
+        let input = self.input.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut output = self.output.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (kind, value) = match (outcome, output.has_head()) {
             (Outcome::Completed, true) => (Kind::End, 0),
@@ -76,12 +78,13 @@ impl<'a> ConnectionExchange<'a> {
             (_, false) => (Kind::Fail, 500),
             (_, true) => (Kind::Abort, 0),
         };
-        // httpd may have gone with its client; the request has ended all the same.
-        output.mark(kind, value).ok();
+        let keeps = may_keep && kind == Kind::End && input.is_drained();
+        let sent = if keeps { output.end_and_keep() } else { output.mark(kind, value) };
         if is_begun {
             self.daemon.slots.end(self.slot);
         }
-        output.into_held()
+        // httpd may have gone with its client; the request has ended all the same.
+        (output.into_held(), keeps && sent.is_ok())
     }
 }
 

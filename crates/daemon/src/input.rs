@@ -39,6 +39,12 @@ impl<'a> Input<'a> {
         Self { stream, request_id, received, remaining: 0, is_last, is_asked: false, failed: None }
     }
 
+    /// Whether nothing of this request can follow on the connection.
+    pub(crate) fn is_drained(&self) -> bool {
+        let is_read = self.is_last && self.remaining == 0 && self.received.is_empty();
+        is_read && self.failed.is_none()
+    }
+
     /// Reads the next bytes of the body, 0 at its end. `ask` sends a [`Kind::Want`]; it is called
     /// when somebody waits and nothing is on its way.
     pub(crate) fn read(

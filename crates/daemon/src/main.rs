@@ -9,6 +9,7 @@ mod connection;
 mod crew;
 mod forked;
 mod host;
+mod idle;
 mod input;
 mod limits;
 mod output;

@@ -8,7 +8,7 @@ use std::{
 
 use wsgi_core::{
     exchange::{Pace, SendError},
-    frame::{Extent, HEADER, Header, Kind, MAX_PAYLOAD, MORE},
+    frame::{Extent, HEADER, Header, KEEP, Kind, MAX_PAYLOAD, MORE},
     head::ResponseHead,
 };
 use wsgi_ipc::socket::TimedStream;
@@ -102,6 +102,13 @@ impl<'a> Output<'a> {
     pub(crate) fn mark(&mut self, kind: Kind, value: u16) -> Result<(), SendError> {
         self.check()?;
         let header = Header::new(kind, self.request_id, 0).with_value(value);
+        self.send(&header.encode(), b"")
+    }
+
+    /// Ends a complete response on a connection that waits for the next request.
+    pub(crate) fn end_and_keep(&mut self) -> Result<(), SendError> {
+        self.check()?;
+        let header = Header::new(Kind::End, self.request_id, 0).with_flags(KEEP);
         self.send(&header.encode(), b"")
     }
 

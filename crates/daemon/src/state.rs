@@ -20,6 +20,7 @@ use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
 use crate::{
     clock::Moment,
     crew::Crew,
+    idle::Idle,
     progress::{Running, WorkerState},
     startup::Descriptors,
 };
@@ -66,6 +67,8 @@ pub(crate) struct Daemon {
     /// The watcher looks at the requests from time to time.
     is_watched: AtomicBool,
     is_retiring: AtomicBool,
+    /// Where idle worker threads wait.
+    pub(crate) idle: Idle,
     drain: AtomicU8,
     reason: OnceLock<Reason>,
     is_stale: AtomicBool,
@@ -94,6 +97,7 @@ impl Daemon {
             log,
             wake,
             workers: (0..spec.slots_per_process()).map(|_| WorkerState::default()).collect(),
+            idle: Idle::new(spec.threads, spec.slots_per_process()),
             spec,
             crew: OnceLock::new(),
             start: Moment::now(),

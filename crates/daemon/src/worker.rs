@@ -1,16 +1,18 @@
-//! A worker thread: takes connections, one request each, and hands them to the host.
+//! A worker thread: takes connections and hands their requests to the host. A connection has one
+//! request, or several one after the other when httpd and this process keep it.
 
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use wsgi_core::{
     exchange::{Exchange, Outcome},
-    frame::{HEADER, Header, Kind},
+    frame::{HEADER, Header, KEEP, Kind},
     head::{RequestHead, flag},
     level::Level,
 };
@@ -40,6 +42,10 @@ pub(crate) struct Worker<'a> {
     state: &'a WorkerState,
     /// Counts from 0 in the process.
     index: u32,
+    /// The kernel's number of the thread.
+    thread: i32,
+    /// httpd keeps the connection that is being served.
+    is_kept: bool,
     buffer: Vec<u8>,
     held: Vec<u8>,
 }
@@ -48,12 +54,22 @@ impl<'a> Worker<'a> {
     /// The worker with this index, if there is a place for it.
     pub(crate) fn new(daemon: &'a Daemon, host: &'a dyn Host, index: u32) -> Option<Self> {
         let state = daemon.workers.get(index as usize)?;
-        Some(Self { daemon, host, state, index, buffer: vec![0; BUFFER], held: Vec::new() })
+        Some(Self {
+            daemon,
+            host,
+            state,
+            index,
+            thread: 0,
+            is_kept: false,
+            buffer: vec![0; BUFFER],
+            held: Vec::new(),
+        })
     }
 
     /// Serves until the process drains.
     pub(crate) fn run(&mut self) {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        self.thread = thread;
         let state = self.state;
         state.adopt_thread();
         while !state.is_written_off() {
@@ -63,7 +79,9 @@ impl<'a> Worker<'a> {
             if self.daemon.is_draining() {
                 break;
             }
+            self.daemon.idle.begin_accept();
             let accepted = socket::accept(self.daemon.listener.as_fd());
+            self.daemon.idle.end_accept(accepted.is_ok());
             state.end_wait();
             match accepted {
                 Ok(connection) => self.serve(connection),
@@ -91,16 +109,16 @@ impl<'a> Worker<'a> {
     }
 
     fn serve(&mut self, connection: OwnedFd) {
-        let stream = TimedStream::new(connection, self.daemon.spec.socket_timeout);
+        let stream = Arc::new(TimedStream::new(connection, self.daemon.spec.socket_timeout));
         forked::set_connection(self.index as usize, Some(stream.socket()));
-        match receive_request(&stream, &mut self.buffer) {
-            Ok(Some((header, received))) => self.answer(&stream, header, received),
-            // httpd's child has ended, or its client has gone, before the request was sent.
-            Ok(None) => {}
-            Err(error) => self.report(
-                Level::ERROR,
-                &format!("WSGI0080: Unable to read the request from httpd: {error}."),
-            ),
+        let mut received = 0;
+        self.is_kept = false;
+        while self.serve_one(&stream, received) {
+            self.note_kept();
+            match self.await_next(&stream) {
+                Some(length) => received = length,
+                None => break,
+            }
         }
         if forked::is_forked() {
             // A copy of this thread came back from the application: it has nothing to serve.
@@ -111,15 +129,88 @@ impl<'a> Worker<'a> {
             socket::shutdown(stream.socket());
         }
         forked::set_connection(self.index as usize, None);
+        if self.is_kept {
+            self.daemon.slots.set_kept(self.slot(), false);
+        }
+    }
+
+    fn slot(&self) -> u32 {
+        self.daemon.first_slot + self.index
+    }
+
+    fn note_kept(&mut self) {
+        if !self.is_kept {
+            self.is_kept = true;
+            self.daemon.slots.set_kept(self.slot(), true);
+        }
+    }
+
+    /// Whether httpd may keep the connection. A new one only if this process does not have more
+    /// of them than its share: the kernel wakes waiting threads in their order, which would give
+    /// all of them to the process that was started first.
+    fn may_keep(&self) -> bool {
+        let daemon = self.daemon;
+        let is_leaving = daemon.is_draining() || self.state.is_written_off();
+        if is_leaving || !daemon.idle.may_keep() {
+            return false;
+        }
+        self.is_kept || {
+            let places = daemon.spec.slots_per_process();
+            let (own, all) = daemon.slots.count_kept(daemon.first_slot, places);
+            own.saturating_mul(daemon.spec.processes) < all.saturating_add(daemon.spec.processes)
+        }
+    }
+
+    /// Serves the request whose first bytes are in the buffer, or on their way; whether the
+    /// connection is kept.
+    fn serve_one(&mut self, stream: &TimedStream, received: usize) -> bool {
+        let keeps = match receive_request(stream, &mut self.buffer, received) {
+            Ok(Some((header, received))) => self.answer(stream, header, received),
+            // httpd's child has ended, or its client has gone, before the request was sent.
+            Ok(None) => false,
+            Err(error) => {
+                self.report(
+                    Level::ERROR,
+                    &format!("WSGI0080: Unable to read the request from httpd: {error}."),
+                );
+                false
+            }
+        };
         if self.buffer.len() > LARGEST_KEPT {
             self.buffer = vec![0; BUFFER];
         }
         if self.held.capacity() > LARGEST_KEPT {
             self.held = Vec::new();
         }
+        keeps
     }
 
-    fn answer(&mut self, stream: &TimedStream, header: Header, received: usize) {
+    /// Waits on a kept connection; the number of bytes of the next request that have come, or
+    /// `None` when this thread is to go back to the listener.
+    fn await_next(&mut self, stream: &Arc<TimedStream>) -> Option<usize> {
+        let state = self.state;
+        if !self.daemon.idle.begin_keep(self.index, stream) {
+            return None;
+        }
+        state.begin_wait(self.thread);
+        let received = loop {
+            if self.daemon.is_draining() {
+                break Ok(0);
+            }
+            match stream.receive_idle(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => break received,
+            }
+        };
+        state.end_wait();
+        let is_ours = self.daemon.idle.end_keep(self.index);
+        // The end of the connection or of its patience: httpd sends what it may have written
+        // there again.
+        received.ok().filter(|length| is_ours && *length > 0)
+    }
+
+    /// Answers a request; whether the connection is kept.
+    fn answer(&mut self, stream: &TimedStream, header: Header, received: usize) -> bool {
         let taken = now();
         let end = HEADER + header.length as usize;
         let bytes = self.buffer.get(HEADER..end).unwrap_or_default();
@@ -127,7 +218,7 @@ impl<'a> Worker<'a> {
             Ok(head) if head.request_id == header.request_id => head,
             Ok(_) | Err(_) => {
                 self.report(Level::ERROR, "WSGI0080: Malformed request from httpd.");
-                return;
+                return false;
             }
         };
         let request = Request {
@@ -135,19 +226,20 @@ impl<'a> Worker<'a> {
             has_body: head.has(flag::BODY),
             received: self.buffer.get(end..received).unwrap_or_default(),
         };
-        let slot = self.daemon.first_slot + self.index;
         let held = std::mem::take(&mut self.held);
-        let exchange = ConnectionExchange::new(self.daemon, slot, stream, request, held);
+        let exchange = ConnectionExchange::new(self.daemon, self.slot(), stream, request, held);
         let outcome = self.outcome(&head, bytes, &exchange, taken);
         if forked::is_forked() {
-            return;
+            return false;
         }
-        let is_stale = outcome == Outcome::Stale && !self.daemon.is_draining();
-        if is_stale {
+        if outcome == Outcome::Stale && !self.daemon.is_draining() {
             // Before the answer: the request must not find this process again.
             self.daemon.begin_stale();
         }
-        self.held = exchange.finish(outcome);
+        let may_keep = header.flags & KEEP != 0 && self.may_keep();
+        let (held, keeps) = exchange.finish(outcome, may_keep);
+        self.held = held;
+        keeps
     }
 
     fn outcome(
@@ -201,16 +293,32 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Reads a request frame into `buffer` and returns its header and the number of bytes received,
-/// which may be more; `None` when the connection closes without one.
+/// Reads a request frame into `buffer`, where `received` bytes of it are already, and returns its
+/// header and the number of bytes received, which may be more; `None` when the connection closes
+/// without one.
 fn receive_request(
     stream: &TimedStream,
     buffer: &mut Vec<u8>,
+    mut received: usize,
 ) -> io::Result<Option<(Header, usize)>> {
-    let mut received = 0;
-    let mut needed = HEADER;
-    let mut header = None;
-    while received < needed {
+    let mut header: Option<Header> = None;
+    loop {
+        if header.is_none()
+            && let Some(bytes) = buffer.get(..received).and_then(|bytes| bytes.first_chunk())
+        {
+            let read = Header::decode(bytes).map_err(io::Error::other)?;
+            if read.kind != Kind::Request {
+                return Err(io::Error::other("not a request frame"));
+            }
+            let needed = HEADER + read.length as usize;
+            if buffer.len() < needed {
+                buffer.resize(needed, 0);
+            }
+            header = Some(read);
+        }
+        if let Some(header) = header.filter(|header| received >= HEADER + header.length as usize) {
+            return Ok(Some((header, received)));
+        }
         let rest = buffer.get_mut(received..).unwrap_or_default();
         let length =
             if received == 0 { stream.receive_first(rest)? } else { stream.receive(rest)? };
@@ -219,21 +327,7 @@ fn receive_request(
             0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             length => received += length,
         }
-        if header.is_none()
-            && let Some(bytes) = buffer.get(..received).and_then(|bytes| bytes.first_chunk())
-        {
-            let read = Header::decode(bytes).map_err(io::Error::other)?;
-            if read.kind != Kind::Request {
-                return Err(io::Error::other("not a request frame"));
-            }
-            needed = HEADER + read.length as usize;
-            if buffer.len() < needed {
-                buffer.resize(needed, 0);
-            }
-            header = Some(read);
-        }
     }
-    Ok(header.map(|header| (header, received)))
 }
 
 /// µs since the epoch.

@@ -13,6 +13,7 @@ const SLOT: usize = 8;
 const REQUEST: usize = 0;
 const EPOCH: usize = 1;
 const ACTIVE: usize = 2;
+const KEPT: usize = 3;
 
 /// The slots of a process group.
 #[derive(Debug)]
@@ -83,11 +84,34 @@ impl Slots {
         })
     }
 
+    /// Says whether the thread of slot `index` has a connection that httpd keeps for it.
+    pub fn set_kept(&self, index: u32, is_kept: bool) {
+        if let Some(kept) = self.kept(index) {
+            kept.store(u64::from(is_kept), Ordering::Relaxed);
+        }
+    }
+
+    /// How many threads have a kept connection: of the `count` slots from `first` on, and of all
+    /// slots.
+    pub fn count_kept(&self, first: u32, count: u32) -> (u32, u32) {
+        let all = u32::try_from(self.count).unwrap_or(u32::MAX);
+        let kept = (0..all).filter(|index| {
+            self.kept(*index).is_some_and(|kept| kept.load(Ordering::Relaxed) != 0)
+        });
+        let is_own = |index: u32| (first..first.saturating_add(count)).contains(&index);
+        kept.fold((0, 0), |(own, all), index| (own + u32::from(is_own(index)), all + 1))
+    }
+
+    fn kept(&self, index: u32) -> Option<&AtomicU64> {
+        self.mapping.word((index as usize).checked_mul(SLOT)? + KEPT)
+    }
+
     /// Marks `count` slots from `first` on as not running anything, for a process that is gone.
     /// Request ids stay: httpd may still look for what the process had started.
     pub fn end_all(&self, first: u32, count: u32) {
         for index in first..first.saturating_add(count) {
             self.end(index);
+            self.set_kept(index, false);
         }
     }
 
@@ -130,6 +154,19 @@ mod tests {
         assert_eq!(httpd.find(77), Some(Started { epoch: 5, is_active: false }));
         assert!(daemon.begin(2, 5, 78));
         assert_eq!(httpd.find(77), None);
+    }
+
+    #[test]
+    fn kept_connections_are_counted_until_their_process_is_gone() {
+        let memory = Slots::create(6).unwrap();
+        let slots = Slots::map(memory.as_fd(), 6).unwrap();
+        for index in [0, 3, 4] {
+            slots.set_kept(index, true);
+        }
+        assert_eq!(slots.count_kept(3, 3), (2, 3));
+        slots.end_all(3, 3);
+        slots.set_kept(9, true);
+        assert_eq!(slots.count_kept(0, 3), (1, 1));
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn connect(address: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 
 /// Connects like [`connect`] but waits no longer than `limit` for room in the listener's queue:
 /// then the error is `WouldBlock`. The kernel wakes the caller as soon as there is room. The
-/// limit stays on the socket's sends until [`super::set_timeouts`] changes it.
+/// limit stays on the socket's sends until [`super::set_send_limit`] changes it.
 pub fn connect_within(address: BorrowedFd<'_>, limit: Duration) -> io::Result<OwnedFd> {
     // Zero would mean no limit to the kernel.
     connect_timed(address, Some(limit.max(Duration::from_millis(1))))

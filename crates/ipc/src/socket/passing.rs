@@ -37,7 +37,8 @@ pub fn send_with_descriptor(
     if sent == bytes.len() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::WriteZero)) }
 }
 
-/// Receives what has arrived without waiting, like `receive_some`; descriptors that come with it
+/// Receives what has arrived, waiting as long as the socket lets it if there is nothing, like
+/// `receive_some`; descriptors that come with it
 /// are added to `descriptors`, close-on-exec. One that could not be received (no descriptor left
 /// in this process) is an error.
 pub fn receive_with_descriptors(
@@ -48,7 +49,7 @@ pub fn receive_with_descriptors(
     let mut space = [MaybeUninit::<u8>::uninit(); SPACE];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(buffer)];
-    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let flags = RecvFlags::CMSG_CLOEXEC;
     let received = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(socket, &mut parts, &mut control, flags)
     })?;

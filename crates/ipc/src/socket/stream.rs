@@ -34,6 +34,16 @@ pub fn set_timeouts(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Limits how long one receive may wait; when it passes, the call fails with `WouldBlock`.
+pub fn set_receive_limit(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+    Ok(set_socket_timeout(socket, Timeout::Recv, Some(limit))?)
+}
+
+/// Limits how long one send may wait; when it passes, the call fails with `WouldBlock`.
+pub fn set_send_limit(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+    Ok(set_socket_timeout(socket, Timeout::Send, Some(limit))?)
+}
+
 /// Sends all bytes of all parts, in one system call unless the peer is slower than the buffer.
 pub fn send_vectored(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<()> {
     let total: usize = parts.iter().map(|part| part.len()).sum();

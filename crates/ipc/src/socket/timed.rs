@@ -75,6 +75,14 @@ impl TimedStream {
         receive_some(self.socket(), buffer, true)
     }
 
+    /// Waits for the next bytes on a connection that is kept, for as long as the socket lets it; a
+    /// signal ends the wait with `Interrupted`.
+    pub fn receive_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (length, _) =
+            rustix::net::recv(&self.socket, &mut *buffer, rustix::net::RecvFlags::empty())?;
+        Ok(length)
+    }
+
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_limited.load(Ordering::Relaxed) {

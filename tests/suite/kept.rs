@@ -1,0 +1,130 @@
+//! Connections to daemons that httpd keeps: used again, given up when somebody else needs the
+//! thread, never a request's loss.
+
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::support::http::Connection;
+use crate::support::process::Process;
+use crate::support::{Httpd, original, poll};
+
+fn group(options: &str) -> Httpd {
+    Httpd::with(&format!(
+        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/process.py"
+    ))
+    .one_child()
+    .start()
+}
+
+/// Sends `count` requests of `target` at once, each on its own connection, and gives the time
+/// until all have their answer.
+#[track_caller]
+fn at_once(server: &Httpd, count: usize, target: &str) -> Duration {
+    let start = Instant::now();
+    let mut connections: Vec<_> = (0..count).map(|_| server.connect()).collect();
+    connections.iter_mut().for_each(|connection| connection.request("GET", target, &[], b""));
+    connections.into_iter().for_each(|mut connection| drop(connection.response().ok()));
+    start.elapsed()
+}
+
+/// Leaves as many kept connections as the group allows.
+fn warm(server: &Httpd, count: usize) {
+    for _ in 0..3 {
+        at_once(server, count, "/nap?20");
+    }
+}
+
+/// How many requests each of `clients` got answered within `time`, one after the other.
+fn closed_loops(port: u16, clients: usize, time: Duration, target: &str) -> Vec<usize> {
+    let end = Instant::now() + time;
+    let client = || {
+        let mut answered = 0;
+        while Instant::now() < end {
+            let mut connection = Connection::open(port);
+            connection.request("GET", target, &[], b"");
+            connection.response().ok();
+            answered += 1;
+        }
+        answered
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+        running.into_iter().map(|client| client.join().unwrap()).collect()
+    })
+}
+
+one! {
+    fn a_connection_serves_one_request_after_the_other() {
+        ours!("it connects for every request");
+        let server = group("threads=3");
+        warm(&server, 2);
+        let seen: BTreeSet<String> = (0..20).map(|_| server.get("/sockets").ok()).collect();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+    }
+
+    fn a_single_thread_stays_free_for_everybody() {
+        let server = group("threads=1");
+        for _ in 0..5 {
+            server.get("/pid").ok();
+        }
+        assert!(at_once(&server, 6, "/nap?30") < Duration::from_secs(2));
+    }
+
+    fn idle_threads_with_kept_connections_take_what_is_new() {
+        let server = group("threads=4");
+        warm(&server, 4);
+        // Only the threads at the listener would take these one after the other.
+        for _ in 0..3 {
+            let time = at_once(&server, 4, "/nap?200");
+            assert!(time < Duration::from_millis(390), "{time:?}");
+        }
+    }
+
+    fn more_clients_than_threads_all_progress_alike() {
+        let server = group("processes=2 threads=4");
+        warm(&server, 4);
+        let answered = closed_loops(server.port(), 16, Duration::from_secs(2), "/nap?10");
+        let (fewest, most) = (answered.iter().min().unwrap(), answered.iter().max().unwrap());
+        assert!(*fewest * 2 >= *most, "{answered:?}");
+    }
+
+    fn connections_are_spread_over_the_processes() {
+        ours!("it keeps none");
+        let server = group("processes=2 threads=8");
+        warm(&server, 4);
+        let mut seen = BTreeSet::new();
+        for _ in 0..3 {
+            let mut connections: Vec<_> = (0..4).map(|_| server.connect()).collect();
+            for connection in &mut connections {
+                connection.request("GET", "/nap?50", &[], b"");
+            }
+            seen.extend(connections.into_iter().map(|mut connection| connection.response().ok()));
+        }
+        assert_eq!(seen.len(), 2, "{seen:?}");
+    }
+
+    fn a_killed_process_loses_no_request_on_its_kept_connections() {
+        let server = group("processes=2 threads=4");
+        warm(&server, 6);
+        for _ in 0..4 {
+            let victim = Process::of(server.get("/pid").ok().parse().unwrap()).unwrap();
+            victim.signal(libc::SIGKILL);
+            poll("the death", || (!victim.is_alive()).then_some(()));
+            for _ in 0..8 {
+                server.get("/pid").ok();
+            }
+        }
+    }
+
+    fn a_body_that_is_not_read_ends_the_connection_and_nothing_else() {
+        let server = group("threads=3");
+        warm(&server, 2);
+        for _ in 0..5 {
+            let pid = server.post("/pid", &[b'x'; 3000]).ok();
+            assert_eq!(server.get("/pid").ok(), pid);
+        }
+    }
+}
