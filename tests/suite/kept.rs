@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::http::Connection;
 use crate::support::process::Process;
-use crate::support::{Httpd, original, poll};
+use crate::support::{Httpd, poll};
 
 fn group(options: &str) -> Httpd {
     Httpd::with(&format!(
