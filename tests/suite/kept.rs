@@ -95,15 +95,15 @@ one! {
         ours!("it keeps none");
         let server = group("processes=2 threads=8");
         warm(&server, 4);
-        let mut seen = BTreeSet::new();
-        for _ in 0..3 {
+        // The process that was ready first may have all of them at first, but not for ever.
+        poll("answers of both processes at once", || {
             let mut connections: Vec<_> = (0..4).map(|_| server.connect()).collect();
             for connection in &mut connections {
                 connection.request("GET", "/nap?50", &[], b"");
             }
-            seen.extend(connections.into_iter().map(|mut connection| connection.response().ok()));
-        }
-        assert_eq!(seen.len(), 2, "{seen:?}");
+            let answers = connections.iter_mut().map(|connection| connection.response().ok());
+            (answers.collect::<BTreeSet<_>>().len() == 2).then_some(())
+        });
     }
 
     fn a_killed_process_loses_no_request_on_its_kept_connections() {
