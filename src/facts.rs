@@ -29,6 +29,17 @@ fn account(user: User) -> Account {
     }
 }
 
+/// `stat`.
+pub(crate) fn file_facts(path: &Path) -> io::Result<FileFacts> {
+    let data = fs::metadata(path)?;
+    Ok(FileFacts {
+        mode: data.mode() & 0o7777,
+        uid: data.uid(),
+        gid: data.gid(),
+        is_dir: data.is_dir(),
+    })
+}
+
 impl Facts for HttpdFacts<'_> {
     fn is_root(&self) -> bool {
         process::is_root()
@@ -64,13 +75,7 @@ impl Facts for HttpdFacts<'_> {
     }
 
     fn stat(&self, path: &str) -> io::Result<FileFacts> {
-        let data = fs::metadata(path)?;
-        Ok(FileFacts {
-            mode: data.mode() & 0o7777,
-            uid: data.uid(),
-            gid: data.gid(),
-            is_dir: data.is_dir(),
-        })
+        file_facts(Path::new(path))
     }
 
     fn read(&self, path: &str) -> io::Result<String> {

@@ -2,6 +2,7 @@
 
 use wsgi_core::directives::{NamedServer, Visibility, visibility};
 
+use super::ownership;
 use crate::{
     apache::{Server, hook::Status, module},
     client,
@@ -20,6 +21,7 @@ pub(super) fn run(job: &Job<'_>, server: Server<'_>, name: &str) -> Result<Statu
         );
         return Err(Failure::new(500, 152, text));
     }
+    ownership::check(job, group)?;
     let link = group.link.get().ok_or(Failure::internal("group without sockets"))?;
     client::relay(job, group, link)
 }

@@ -1,5 +1,5 @@
-//! The content handler: `checks` decides whether a request may run, `embedded` and `daemon` run
-//! it; `flusher` sends what an embedded application has produced when it pauses.
+//! The content handler: `checks` and `ownership` decide whether a request may run, `embedded` and
+//! `daemon` run it; `flusher` sends what an embedded application has produced when it pauses.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.
@@ -8,6 +8,7 @@ mod checks;
 mod daemon;
 mod embedded;
 mod flusher;
+mod ownership;
 
 pub(crate) use embedded::child_start;
 

@@ -18,6 +18,7 @@ mod kept;
 mod limits;
 mod mapping;
 mod output;
+mod ownership;
 mod processes;
 mod python_options;
 mod regression;

@@ -12,6 +12,7 @@ pub mod head;
 pub mod keys;
 pub mod level;
 pub mod mapping;
+pub mod ownership;
 pub mod reason;
 pub mod timers;
 pub mod version;

@@ -249,6 +249,76 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Define the group outside of virtual hosts, or give both hosts the same ServerName.",
     },
     Message {
+        code: 153,
+        meaning: "A script of a group with `script-group=` could not be looked at; the request was refused with 403.",
+        remedy: "The text names the reason.",
+    },
+    Message {
+        code: 155,
+        meaning: "The script does not belong to the group of `script-group=`; the request was refused with 403.",
+        remedy: "Give the file to that group, or correct the option.",
+    },
+    Message {
+        code: 157,
+        meaning: "Everybody may write to a script of a group with `script-group=`; the request was refused with 403.",
+        remedy: "Take the right to write from others: `chmod o-w`.",
+    },
+    Message {
+        code: 158,
+        meaning: "The directory of a script of a group with `script-group=` could not be looked at; the request was refused with 403.",
+        remedy: "httpd's user must be able to reach the directory; the text names the reason.",
+    },
+    Message {
+        code: 160,
+        meaning: "The script's directory does not belong to the group of `script-group=`; the request was refused with 403.",
+        remedy: "Give the directory to that group, or correct the option.",
+    },
+    Message {
+        code: 161,
+        meaning: "Everybody may write to the directory of a script of a group with `script-group=`; the request was refused with 403.",
+        remedy: "Take the right to write from others: `chmod o-w`.",
+    },
+    Message {
+        code: 162,
+        meaning: "A script of a group with `script-user=` could not be looked at; the request was refused with 403.",
+        remedy: "The text names the reason.",
+    },
+    Message {
+        code: 164,
+        meaning: "The script does not belong to the user of `script-user=`; the request was refused with 403.",
+        remedy: "Give the file to that user, or correct the option.",
+    },
+    Message {
+        code: 166,
+        meaning: "The group of a script of a group with `script-user=` may write to it; the request was refused with 403.",
+        remedy: "Take the right to write from the file's group: `chmod g-w`.",
+    },
+    Message {
+        code: 168,
+        meaning: "Everybody may write to a script of a group with `script-user=`; the request was refused with 403.",
+        remedy: "Take the right to write from others: `chmod o-w`.",
+    },
+    Message {
+        code: 169,
+        meaning: "The directory of a script of a group with `script-user=` could not be looked at; the request was refused with 403.",
+        remedy: "httpd's user must be able to reach the directory; the text names the reason.",
+    },
+    Message {
+        code: 171,
+        meaning: "The script's directory does not belong to the user of `script-user=`; the request was refused with 403.",
+        remedy: "Give the directory to that user, or correct the option.",
+    },
+    Message {
+        code: 172,
+        meaning: "Everybody may write to the directory of a script of a group with `script-user=`; the request was refused with 403.",
+        remedy: "Take the right to write from others: `chmod o-w`.",
+    },
+    Message {
+        code: 173,
+        meaning: "The group of the directory of a script of a group with `script-user=` may write to it; the request was refused with 403.",
+        remedy: "Take the right to write from the directory's group: `chmod g-w`.",
+    },
+    Message {
         code: 174,
         meaning: "The application raised an exception; answered with 500, or the answer was broken off.",
         remedy: "The traceback follows.",

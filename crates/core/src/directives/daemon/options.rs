@@ -99,10 +99,10 @@ daemon_options! {
         socket_user: Account = "socket-user", EffectLater, default "the `User` of httpd",
             "Owner of the listening socket: a name or #uid.",
             |v| v.account("socket user", "Couldn't determine user name from socket user.");
-        script_user: Account = "script-user", RefusedUntilItActs, default "anyone",
+        script_user: Account = "script-user", Acts, default "anyone",
             "User that must own the script and its directory: a name or #uid.",
             |v| v.script_user();
-        script_group: u32 = "script-group", RefusedUntilItActs, default "any",
+        script_group: u32 = "script-group", Acts, default "any",
             "Group that must own the script and its directory: a name or #gid.",
             |v| v.script_group();
         python_home: String = "python-home", Acts, default "WSGIPythonHome",

@@ -7,6 +7,7 @@ use super::{DaemonOptions, DaemonProcess};
 use crate::{
     control::{Limits, ReloadMode},
     directives::site::{Account, ConfigError, ServerId},
+    ownership::ScriptOwner,
     timers::Timers,
 };
 
@@ -84,6 +85,8 @@ pub struct DaemonGroup {
     pub switch_interval: Option<Duration>,
     /// What a process may use of the machine.
     pub limits: Limits,
+    /// Who must own the scripts and their directories; None for anybody.
+    pub script_owner: Option<ScriptOwner>,
     /// Number of processes.
     pub processes: u32,
     /// Worker threads of a process; 0 for service scripts.
@@ -158,6 +161,12 @@ fn limits(options: &DaemonOptions) -> Limits {
     }
 }
 
+/// Of the two options at most one was given.
+fn script_owner(options: &DaemonOptions) -> Option<ScriptOwner> {
+    let user = options.script_user.as_ref().map(|account| ScriptOwner::User(account.uid));
+    user.or(options.script_group.map(ScriptOwner::Group))
+}
+
 impl DaemonProcess {
     /// Puts the defaults in; `id` counts the groups of the configuration from 1.
     pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
@@ -193,6 +202,7 @@ impl DaemonProcess {
             python_eggs: unless_empty(options.python_eggs.as_deref()),
             switch_interval: options.switch_interval.map(interval),
             limits: limits(options),
+            script_owner: script_owner(options),
             processes: options.processes.unwrap_or(1),
             threads: options.threads.unwrap_or(THREADS),
             multiprocess: options.processes.is_some(),

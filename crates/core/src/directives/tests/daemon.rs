@@ -145,6 +145,7 @@ fn users_that_may_not_be_have_texts_of_their_own() {
         ("script-user=#99", "Couldn't determine uid from script user."),
         ("script-user=nobody-here", "Couldn't determine uid from script user."),
         ("script-group=nobody-here", "Couldn't determine gid from script group."),
+        ("script-group=blog script-user=blog", "Only one of script-user and script-group allowed."),
         ("script-user=blog script-group=blog", "Only one of script-user and script-group allowed."),
     ];
     for (options, expected) in cases {

@@ -8,6 +8,7 @@ use super::support::Config;
 use crate::{
     control::{Limits, ReloadMode},
     mapping::{Lookups, handler_script, resolve},
+    ownership::ScriptOwner,
     timers::Timers,
 };
 
@@ -51,6 +52,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         python_eggs: None,
         switch_interval: None,
         limits: Limits::default(),
+        script_owner: None,
         processes: 1,
         threads: 15,
         multiprocess: false,
@@ -132,6 +134,15 @@ fn limits_and_settings_of_python_reach_the_group() {
     assert_eq!(found.switch_interval, Some(Duration::from_millis(250)));
     let found = group("switch-interval=99999999999999999999999", true).unwrap();
     assert_eq!(found.switch_interval, Some(Duration::MAX));
+}
+
+#[test]
+fn the_owner_of_scripts_is_known_by_number() {
+    let owner = |options: &str| group(options, true).unwrap().script_owner;
+    assert_eq!(owner("script-user=blog"), Some(ScriptOwner::User(1000)));
+    assert_eq!(owner("script-user=root"), Some(ScriptOwner::User(0)));
+    assert_eq!(owner("script-group=media"), Some(ScriptOwner::Group(1002)));
+    assert_eq!(group("script-user=#1000", false).unwrap().script_owner, owner("script-user=blog"));
 }
 
 #[test]
