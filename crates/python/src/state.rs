@@ -219,7 +219,7 @@ fn constants<'py>(
     }
     // Set in every request: their places are prepared.
     for key in ["wsgi.input", "wsgi.errors", "mod_wsgi.thread_id"] {
-        set(key, &*py.none())?;
+        set(key, &py.none())?;
     }
     Ok(dict)
 }

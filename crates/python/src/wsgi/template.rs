@@ -142,7 +142,7 @@ impl Learnt {
                 *place = value.map(Box::from);
                 dict.set_item(name.get(py), &*environ::decode(py, number, value)?)?;
             } else if CLIENT.contains(&number) {
-                dict.set_item(name.get(py), &*py.none())?;
+                dict.set_item(name.get(py), &py.none())?;
             } else {
                 continue;
             }
