@@ -52,6 +52,13 @@ def blocked(environ):
     return "let through"
 
 
+def holds_the_interpreter(environ):
+    """Waits in C without releasing the interpreter lock."""
+    import ctypes
+
+    ctypes.PyDLL(None).sleep(60)
+
+
 def hang_at_exit(environ):
     def hang():
         _note(environ, "at-exit")
@@ -66,7 +73,17 @@ def endless_thread(environ):
     return os.getpid()
 
 
+def stream(environ, start_response):
+    """A block, and nothing after it."""
+    start_response("200 OK", PLAIN)
+    yield b"first"
+    while True:
+        pass
+
+
 def application(environ, start_response):
+    if environ["PATH_INFO"] == "/stream":
+        return stream(environ, start_response)
     text = str(globals()[environ["PATH_INFO"].strip("/")](environ)).encode()
     start_response("200 OK", PLAIN)
     return [text]

@@ -110,6 +110,113 @@ one! {
         });
     }
 
+    fn an_interrupted_request_is_504_and_the_process_goes_on() {
+        let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
+        server.allow_log("WSGI1220").expect_traceback("RequestTimeout");
+        let first = daemon(&server);
+        let start = Instant::now();
+        let answer = server.get("/busy?gate");
+        assert_eq!(answer.status(), 504);
+        assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(3500), "{:?}", start.elapsed());
+        assert_eq!(daemon(&server), first);
+        server.wait_for_log("Request interrupted by RequestTimeout");
+    }
+
+    fn an_interrupted_response_is_visibly_cut() {
+        ours!("it ends the body as if it were complete");
+        let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
+        server.expect_traceback("WSGI1220");
+        let mut connection = server.connect();
+        connection.request("GET", "/stream", &[], b"");
+        assert_eq!(connection.final_head().status, 200);
+        assert_eq!(connection.piece().unwrap().unwrap(), b"first");
+        while connection.piece().unwrap().is_some() {}
+        assert!(!connection.is_complete());
+    }
+
+    fn the_next_request_of_the_thread_is_not_interrupted() {
+        let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
+        server.allow_log("WSGI1220").allow_log("File ").allow_log("    ");
+        let mut waiting = server.connect();
+        waiting.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        std::thread::sleep(Duration::from_millis(2500));
+        // The exception is raised when the lock is released, at the end of the request or never.
+        server.open_gate("gate");
+        waiting.response();
+        for _ in 0..20 {
+            server.get("/pid").ok();
+        }
+    }
+
+    fn more_threads_give_a_request_more_time() {
+        let server = group("threads=5 request-timeout=1 interrupt-timeout=20");
+        server.allow_log("WSGI1220").allow_log("File ").allow_log("    ");
+        let start = Instant::now();
+        assert_eq!(server.get("/busy?gate").status(), 504);
+        // 1 + ln(5)
+        assert!(start.elapsed() > Duration::from_millis(2500), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(5500), "{:?}", start.elapsed());
+    }
+
+    fn a_stuck_request_costs_its_process() {
+        let server = group("threads=1 request-timeout=1 graceful-timeout=1 shutdown-timeout=1");
+        server.allow_log("WSGI").allow_log("File ").allow_log("    ");
+        let first = daemon(&server);
+        let mut stuck = server.connect();
+        stuck.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        wait_for_end(&first);
+        assert_eq!(stuck.response().status(), 502);
+        assert_ne!(daemon(&server), first);
+    }
+
+    fn an_overdue_request_is_logged_with_its_stack() {
+        ours!("it logs stacks only when the process ends");
+        let server = group("threads=1 request-timeout=1 graceful-timeout=1 shutdown-timeout=1");
+        server.expect_log("WSGI1221").allow_log("WSGI0146").expect_traceback("WSGI1220");
+        let mut stuck = server.connect();
+        stuck.request("GET", "/blocked?gate", &[], b"");
+        let line = server.wait_for_log("WSGI1220").line;
+        for text in ["'GET /blocked?gate'", "thread 1", "'app'", "has run for 1."] {
+            assert!(line.contains(text), "{text} in {line}");
+        }
+        server.wait_for_log("in blocked");
+        server.wait_for_log("    lock.acquire()");
+        assert_eq!(stuck.response().status(), 502);
+    }
+
+    fn another_thread_takes_the_place_of_a_stuck_one() {
+        ours!("its threads stay stuck until the process ends");
+        let server = group("threads=1 request-timeout=1 graceful-timeout=20");
+        server.expect_log("WSGI1221").expect_traceback("WSGI1220");
+        let first = daemon(&server);
+        let mut stuck = server.connect();
+        stuck.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        // The only thread is stuck: another one of the same process answers.
+        assert!(["1", "2"].contains(&server.get("/thread").ok().as_str()));
+        server.wait_for_log("another thread takes its place");
+        // What nobody waits for does not hold up the replacement.
+        let elapsed = wait_for_end(&first);
+        assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
+        server.allow_log("WSGI0146");
+        assert_eq!(stuck.response().status(), 502);
+    }
+
+    fn a_request_is_overdue_while_the_interpreter_is_held() {
+        ours!("it knows nothing then");
+        let server = group("threads=1 request-timeout=1 shutdown-timeout=1");
+        server.allow_log("WSGI0146").expect_log("WSGI1220").expect_log("WSGI1221");
+        let mut stuck = server.connect();
+        stuck.request("GET", "/holds_the_interpreter", &[], b"");
+        let line = server.wait_for_log("WSGI1220").line;
+        assert!(line.contains("the interpreter lock is not free"), "{line}");
+        assert_eq!(stuck.response().status(), 502);
+        daemon(&server);
+    }
+
     fn the_end_of_python_has_its_time_and_no_more() {
         for path in ["/hang_at_exit", "/endless_thread"] {
             let server = group("threads=2 shutdown-timeout=1");

@@ -5,14 +5,30 @@ use std::fmt::Debug;
 use wsgi_core::exchange::{Exchange, Outcome};
 use wsgi_python::Runtime;
 
+/// Decides whether to call what it is given.
+pub(crate) type When<'a> = dyn Fn(&dyn Fn() -> bool) -> bool + 'a;
+
 /// Runs applications.
 pub(crate) trait Host: Debug + Sync {
     /// Answers one request. `thread` counts from 1; `taken` is when the daemon took the request,
     /// µs since the epoch.
     fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, taken: i64) -> Outcome;
 
-    /// Called by a worker thread before it ends.
+    /// Called by a thread that has used the host before it ends.
     fn thread_end(&self);
+
+    /// The Python stack of a thread in an interpreter, by lines; waits for its lock.
+    fn stack(&self, _group: &[u8], _thread: u64) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Raises RequestTimeout in a thread; `when` decides at the last moment.
+    fn interrupt(&self, _group: &[u8], _thread: u64, _when: &When<'_>) -> bool {
+        false
+    }
+
+    /// Takes back an exception that the calling thread has not noticed.
+    fn forget_interrupt(&self, _group: &[u8]) {}
 }
 
 impl Host for Runtime {
@@ -22,5 +38,17 @@ impl Host for Runtime {
 
     fn thread_end(&self) {
         Runtime::thread_end(self);
+    }
+
+    fn stack(&self, group: &[u8], thread: u64) -> Option<Vec<String>> {
+        Runtime::stack(self, group, thread)
+    }
+
+    fn interrupt(&self, group: &[u8], thread: u64, when: &When<'_>) -> bool {
+        Runtime::interrupt(self, group, thread, when)
+    }
+
+    fn forget_interrupt(&self, group: &[u8]) {
+        Runtime::forget_interrupt(self, group);
     }
 }

@@ -11,6 +11,7 @@ mod forked;
 mod host;
 mod idle;
 mod input;
+mod inspector;
 mod limits;
 mod output;
 mod progress;
@@ -34,6 +35,7 @@ use wsgi_python::{ProcessLog, Runtime};
 use crate::{
     clock::Moment,
     crew::Crew,
+    inspector::Inspector,
     startup::{Descriptors, StartupError},
     state::Daemon,
     watcher::Watcher,
@@ -104,7 +106,7 @@ fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
         .map_err(|error| StartupError::System("handle signals", error))?;
     thread::Builder::new()
         .name("wsgi-watcher".to_owned())
-        .spawn(|| Watcher::new(daemon).run())
+        .spawn(move || Watcher::new(daemon).run())
         .map_err(|error| StartupError::System("start the watcher thread", error))?;
     let identity = (rustix::process::getuid(), rustix::process::getgid());
     daemon.log.log(
@@ -134,7 +136,10 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     let group = daemon.group();
     daemon.log.log(Level::INFO, &format!("Initializing Python in daemon process '{group}'."));
     match Runtime::start(daemon.spec.engine.clone(), Box::new(Log(daemon))) {
-        Ok(runtime) => Some(runtime),
+        Ok(runtime) => {
+            start_inspector(daemon, runtime);
+            Some(runtime)
+        }
         Err(error) => {
             let reason = error.to_string();
             daemon.log.log(
@@ -147,10 +152,24 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     }
 }
 
+fn start_inspector(daemon: &'static Daemon, runtime: &'static Runtime) {
+    match Inspector::start(daemon, runtime) {
+        // Only this function sets it.
+        Ok(inspector) => daemon.inspector.set(inspector).unwrap_or_default(),
+        Err(error) => daemon.log.log(
+            Level::ERROR,
+            &format!("WSGI0068: The thread that looks at requests cannot be started: {error}."),
+        ),
+    }
+}
+
 fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
     let group = daemon.group();
     daemon.begin_finalizing();
     daemon.log.log(Level::INFO, &format!("Stopping process '{group}'."));
+    if let Some(inspector) = daemon.inspector.get() {
+        inspector.end();
+    }
     runtime.stop();
     let (requests, age) = (daemon.begun(), Moment::now().since(daemon.start).as_secs_f64());
     let reason = daemon.reason().map_or("end of its script", Reason::name);

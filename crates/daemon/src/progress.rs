@@ -4,8 +4,6 @@
 //! The request path pays for two uncontended locks and a coarse clock; nothing is copied. The
 //! head stays where the worker received it, and the lock keeps it there while somebody reads.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "request-timeout comes next"))]
-
 use std::sync::{
     Mutex, MutexGuard, PoisonError, TryLockError,
     atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
@@ -141,6 +139,7 @@ impl WorkerState {
 
     /// Tells `tell` about the request in progress, without waiting or allocating: for a signal
     /// handler.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the handler of fatal signals comes next"))]
     pub(crate) fn glance(&self, tell: &mut dyn FnMut([&[u8]; 2], u64)) {
         let request = match self.request.try_lock() {
             Ok(request) => request,

@@ -21,6 +21,7 @@ use crate::{
     clock::Moment,
     crew::Crew,
     idle::Idle,
+    inspector::Inspector,
     progress::{Running, WorkerState},
     startup::Descriptors,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Daemon {
     pub(crate) workers: Vec<WorkerState>,
     /// The worker threads, once they run.
     pub(crate) crew: OnceLock<Crew>,
+    /// What waits for the interpreter, once there is one.
+    pub(crate) inspector: OnceLock<Inspector>,
     /// When the process began.
     pub(crate) start: Moment,
     /// Requests that were answered; counted only where they are limited.
@@ -100,6 +103,7 @@ impl Daemon {
             idle: Idle::new(spec.threads, spec.slots_per_process()),
             spec,
             crew: OnceLock::new(),
+            inspector: OnceLock::new(),
             start: Moment::now(),
             answered: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
@@ -240,7 +244,8 @@ impl Daemon {
         self.is_finalizing.load(Ordering::Acquire)
     }
 
-    fn wake(&self) {
+    /// Wakes the watcher.
+    pub(crate) fn wake(&self) {
         // Full means that the watcher is being woken already.
         rustix::io::write(&self.wake, &1u64.to_ne_bytes()).ok();
     }

@@ -24,16 +24,16 @@ use crate::{
 const KICK: Duration = Duration::from_millis(5);
 
 /// Watches over one process.
-pub(crate) struct Watcher<'a> {
-    daemon: &'a Daemon,
+pub(crate) struct Watcher {
+    daemon: &'static Daemon,
     /// The supervisor has closed its end.
     is_alone: bool,
     rules: Rules,
 }
 
-impl<'a> Watcher<'a> {
+impl Watcher {
     /// A watcher that has seen nothing yet.
-    pub(crate) fn new(daemon: &'a Daemon) -> Self {
+    pub(crate) fn new(daemon: &'static Daemon) -> Self {
         Self { daemon, is_alone: false, rules: Rules::default() }
     }
 

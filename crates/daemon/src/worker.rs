@@ -276,7 +276,9 @@ impl<'a> Worker<'a> {
             Outcome::Failed(500)
         });
         if !forked::is_forked() {
-            running.end();
+            if running.end() {
+                self.host.forget_interrupt(head.application_group);
+            }
             if outcome != Outcome::Stale {
                 let is_activity = !head.has(flag::IGNORE_ACTIVITY);
                 self.daemon.note_answered(self.state, is_activity);

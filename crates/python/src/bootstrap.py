@@ -126,6 +126,16 @@ def stack_lines():
     return text.rstrip("\n").split("\n")
 
 
+def thread_stack(identity):
+    """The stack of a thread, none of it when it is not in Python."""
+    import traceback
+
+    frame = sys._current_frames().get(identity)
+    if frame is None:
+        return []
+    return "".join(traceback.format_stack(frame)).rstrip("\n").split("\n")
+
+
 def traceback_lines(exception):
     """A traceback as the interpreter prints it, by lines."""
     import traceback

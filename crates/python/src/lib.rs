@@ -11,6 +11,7 @@ mod attach;
 mod bootstrap;
 mod config;
 mod guard;
+mod inspect;
 mod interpreter;
 mod lease;
 mod loader;

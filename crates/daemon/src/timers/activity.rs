@@ -19,7 +19,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn check(&mut self, round: &Round<'_>) -> Option<Moment> {
+    pub(super) fn check(&mut self, round: &Round) -> Option<Moment> {
         if self.due.is_some_and(|due| round.now < due) {
             return self.due;
         }

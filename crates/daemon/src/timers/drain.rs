@@ -21,7 +21,7 @@ impl DrainLimit {
         self.end = Some(self.end.map_or(end, |sooner| sooner.min(end)));
     }
 
-    pub(super) fn check(&mut self, round: &Round<'_>) -> Option<Moment> {
+    pub(super) fn check(&mut self, round: &Round) -> Option<Moment> {
         if round.daemon.drain() != Drain::Graceful {
             return None;
         }

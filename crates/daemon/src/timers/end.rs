@@ -12,7 +12,7 @@ pub(super) struct ForcedEnd {
 }
 
 impl ForcedEnd {
-    pub(super) fn check(&mut self, round: &Round<'_>) -> Option<Moment> {
+    pub(super) fn check(&mut self, round: &Round) -> Option<Moment> {
         let daemon = round.daemon;
         if daemon.drain() != Drain::Stop && !daemon.is_finalizing() {
             return None;

@@ -6,7 +6,7 @@ use wsgi_core::{reason::Reason, timers::unless_zero};
 use super::Round;
 use crate::{clock::Moment, progress::WorkerState};
 
-pub(super) fn check(round: &Round<'_>) -> Option<Moment> {
+pub(super) fn check(round: &Round) -> Option<Moment> {
     let limit = unless_zero(round.daemon.spec.timers.inactivity_timeout)?;
     if round.hopeful().next().is_some() {
         return None;

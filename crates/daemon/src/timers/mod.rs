@@ -1,5 +1,5 @@
 //! What the watcher does as time passes, one file a rule: `activity` (how often to look),
-//! `inactivity`, `drain` and `end`.
+//! `inactivity`, `request`, `drain` and `end`.
 //!
 //! A rule is asked in every round of the watcher, does what is due and says when it wants to be
 //! asked again at the latest. Rules do not know of each other: each holds whatever the others are
@@ -9,35 +9,37 @@ mod activity;
 mod drain;
 mod end;
 mod inactivity;
+mod request;
 
 use crate::{clock::Moment, progress::WorkerState, state::Daemon};
 
 /// What all rules look at in one round.
 #[derive(Debug)]
-pub(crate) struct Round<'a> {
+pub(crate) struct Round {
     /// The process.
-    pub(crate) daemon: &'a Daemon,
+    pub(crate) daemon: &'static Daemon,
     /// The time of the round.
     pub(crate) now: Moment,
     /// The requests in progress.
-    pub(crate) busy: Vec<Busy<'a>>,
+    pub(crate) busy: Vec<Busy>,
 }
 
 /// A worker in a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Busy<'a> {
+pub(crate) struct Busy {
+    /// Number of the worker, from 0.
+    pub(crate) index: usize,
     /// The worker.
-    pub(crate) worker: &'a WorkerState,
+    pub(crate) worker: &'static WorkerState,
     /// When the request was taken.
-    #[expect(dead_code, reason = "request-timeout comes next")]
     pub(crate) since: Moment,
 }
 
-impl<'a> Round<'a> {
-    fn begin(daemon: &'a Daemon) -> Self {
-        let busy = daemon.workers.iter().filter_map(|worker| {
+impl Round {
+    fn begin(daemon: &'static Daemon) -> Self {
+        let busy = daemon.workers.iter().enumerate().filter_map(|(index, worker)| {
             let since = worker.busy_since()?;
-            Some(Busy { worker, since })
+            Some(Busy { index, worker, since })
         });
         // The time is read last: no request began after it.
         let busy = busy.collect();
@@ -45,7 +47,7 @@ impl<'a> Round<'a> {
     }
 
     /// The requests in progress, except those that nobody waits for any more.
-    pub(crate) fn hopeful(&self) -> impl Iterator<Item = &Busy<'a>> {
+    pub(crate) fn hopeful(&self) -> impl Iterator<Item = &Busy> {
         self.busy.iter().filter(|busy| !busy.worker.is_written_off())
     }
 }
@@ -54,17 +56,19 @@ impl<'a> Round<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     activity: activity::Activity,
+    request: request::RequestTimeout,
     drain: drain::DrainLimit,
     end: end::ForcedEnd,
 }
 
 impl Rules {
     /// Does what is due; says when the next thing is.
-    pub(crate) fn check(&mut self, daemon: &Daemon) -> Option<Moment> {
+    pub(crate) fn check(&mut self, daemon: &'static Daemon) -> Option<Moment> {
         let round = Round::begin(daemon);
         let dues = [
             self.activity.check(&round),
             inactivity::check(&round),
+            self.request.check(&round),
             self.drain.check(&round),
             // Last: it may follow from what the others have done.
             self.end.check(&round),

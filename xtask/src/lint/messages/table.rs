@@ -69,6 +69,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason; the process runs all the same.",
     },
     Message {
+        code: 68,
+        meaning: "The thread of a daemon process that looks into Python cannot be started: overdue requests are not interrupted.",
+        remedy: "The text names the error, often a limit on threads.",
+    },
+    Message {
         code: 75,
         meaning: "The nice value of `cpu-priority=` could not be set; the process runs with that of httpd.",
         remedy: "Only root may raise a priority: start httpd as root, or give a number above that of httpd.",
@@ -452,5 +457,15 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 1214,
         meaning: "The supervisor cannot go on; httpd starts another.",
         remedy: "The text names the error.",
+    },
+    Message {
+        code: 1220,
+        meaning: "A request has taken longer than `request-timeout=` allows; its Python stack says what it is doing.",
+        remedy: "Look at the stack. With `interrupt-timeout=` the request is interrupted.",
+    },
+    Message {
+        code: 1221,
+        meaning: "A request did not end within `request-timeout=` and `interrupt-timeout=`: its thread is given up, and the process is replaced.",
+        remedy: "WSGI1220 before it has the stack; give whatever the application waits for a time limit.",
     },
 ];

@@ -144,10 +144,10 @@ daemon_options! {
         inactivity_timeout: Duration = "inactivity-timeout", Acts, default "0: none",
             "Seconds without requests after which a process is replaced.",
             |v| v.seconds("inactivity timeout");
-        request_timeout: Duration = "request-timeout", EffectLater, default "0: none",
+        request_timeout: Duration = "request-timeout", Acts, default "0: none",
             "Seconds that a request may take, scaled by the number of threads.",
             |v| v.seconds("request timeout");
-        interrupt_timeout: Duration = "interrupt-timeout", EffectLater, default "0: none",
+        interrupt_timeout: Duration = "interrupt-timeout", Acts, default "0: none",
             "Seconds that an interrupted request has before its process is replaced.",
             |v| v.seconds("interrupt timeout");
         graceful_timeout: Duration = "graceful-timeout", Acts, default "15",

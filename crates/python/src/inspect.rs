@@ -1,0 +1,63 @@
+//! Looking at and interrupting threads that are in Python, from another thread.
+//!
+//! Everything here waits for the interpreter lock, for as long as the application holds it: the
+//! caller has a thread that may wait.
+
+use pyo3_ffi as ffi;
+
+use crate::{
+    object::{PyResult, Ref},
+    runtime::Runtime,
+};
+
+impl Runtime {
+    /// Takes the interpreter lock and gives it back; false when the interpreters are ending.
+    pub fn take_turn(&self) -> bool {
+        self.interpreters().main().attach().is_some()
+    }
+
+    /// The Python stack of a thread that runs in the interpreter of `group`, by lines; `None` when
+    /// it cannot be told.
+    pub fn stack(&self, group: &[u8], thread: u64) -> Option<Vec<String>> {
+        let interpreter = self.interpreters().find(group)?;
+        let attached = interpreter.attach()?;
+        let py = attached.py();
+        let lines = || -> PyResult<Vec<String>> {
+            let thread = py.int(thread.cast_signed())?;
+            let lines = interpreter.state.bootstrap.call(py, "thread_stack", &[&thread])?;
+            lines.items()?.iter().map(|line| line.to_text()).collect()
+        };
+        lines().map_err(|raised| raised.clear(py)).ok()
+    }
+
+    /// Raises `mod_wsgi.RequestTimeout` in a thread that runs in the interpreter of `group`, as
+    /// soon as it executes bytecode. `when` is called attached, and decides whether to call what
+    /// it is given.
+    pub fn interrupt(
+        &self,
+        group: &[u8],
+        thread: u64,
+        when: &dyn Fn(&dyn Fn() -> bool) -> bool,
+    ) -> bool {
+        let Some(interpreter) = self.interpreters().find(group) else { return false };
+        let Some(attached) = interpreter.attach() else { return false };
+        let class = interpreter.state.request_timeout.get(attached.py());
+        when(&|| set_exception(thread, Some(class)))
+    }
+
+    /// Takes back an exception of [`Self::interrupt`] that the calling thread has not noticed.
+    pub fn forget_interrupt(&self, group: &[u8]) {
+        let Some(interpreter) = self.interpreters().find(group) else { return };
+        if let Some(_attached) = interpreter.attach() {
+            // SAFETY: returns a number.
+            set_exception(unsafe { libc::pthread_self() }, None);
+        }
+    }
+}
+
+/// Sets or clears the exception that a thread of the current interpreter will raise.
+fn set_exception(thread: u64, class: Option<&Ref<'_>>) -> bool {
+    let class = class.map_or(std::ptr::null_mut(), Ref::as_ptr);
+    // SAFETY: attached; the number of a thread and a class or null. CPython takes a reference.
+    unsafe { ffi::PyThreadState_SetAsyncExc(thread.cast_signed(), class) > 0 }
+}
