@@ -126,6 +126,24 @@ one! {
         }
     }
 
+    fn a_request_that_httpd_has_given_up_is_not_run_later() {
+        ours!("it runs it when a thread is free");
+        let server = group("threads=1 socket-timeout=1");
+        server.expect_log("WSGI0145");
+        let mut running = server.connect();
+        running.request("GET", "/wait?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        assert_eq!(server.get("/wait?late").status(), 504);
+        assert_eq!(running.response().status(), 504);
+        let mut next = server.connect();
+        next.request("GET", "/wait?next", &[], b"");
+        server.open_gate("gate");
+        server.wait_for_out("in-next");
+        assert_eq!(server.out("in-late"), "", "the thread has passed it");
+        server.open_gate("next");
+        next.response().ok();
+    }
+
     fn a_body_cut_by_a_dying_daemon_is_visible_to_the_client() {
         ours!("it ends the body as if it were complete");
         let server = group("threads=2");

@@ -32,6 +32,9 @@ const BUFFER: usize = 32 << 10;
 /// A larger buffer than this is not kept for the next request.
 const LARGEST_KEPT: usize = 1 << 20;
 
+/// A request that has waited for longer, in µs, may have been given up by httpd meanwhile.
+const LONG_WAIT: i64 = 500_000;
+
 /// How long to wait when the process has no descriptor left for a connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -221,6 +224,10 @@ impl<'a> Worker<'a> {
                 return false;
             }
         };
+        if waited(&head, taken) > LONG_WAIT && socket::is_hung_up(stream.socket()) {
+            // httpd has answered it: no process was free for too long.
+            return false;
+        }
         let request = Request {
             request_id: header.request_id,
             has_body: head.has(flag::BODY),
@@ -290,7 +297,7 @@ impl<'a> Worker<'a> {
     /// Seconds that the request has waited if that is longer than allowed.
     fn too_late(&self, head: &RequestHead<'_>, taken: i64) -> Option<i64> {
         let limit = i64::from(self.daemon.spec.queue_timeout);
-        let waited = taken.saturating_sub(head.queue_start) / 1_000_000;
+        let waited = waited(head, taken) / 1_000_000;
         (limit > 0 && head.queue_start > 0 && waited >= limit).then_some(waited)
     }
 }
@@ -330,6 +337,11 @@ fn receive_request(
             length => received += length,
         }
     }
+}
+
+/// µs between httpd's reading of a request and its taking at `taken`.
+fn waited(head: &RequestHead<'_>, taken: i64) -> i64 {
+    taken.saturating_sub(head.queue_start)
 }
 
 /// µs since the epoch.

@@ -13,7 +13,7 @@ pub use listener::{Listener, accept, connect, connect_within};
 pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
 pub use passing::{is_readable_file, receive_with_descriptors, send_with_descriptor};
 pub use stream::{
-    poll_readable, receive_exact, receive_some, send_vectored, set_receive_limit, set_send_limit,
-    set_timeouts, shutdown, stream_pair,
+    is_hung_up, poll_readable, receive_exact, receive_some, send_vectored, set_receive_limit,
+    set_send_limit, set_timeouts, shutdown, stream_pair,
 };
 pub use timed::TimedStream;

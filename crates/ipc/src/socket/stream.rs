@@ -127,6 +127,13 @@ pub fn poll_readable(socket: BorrowedFd<'_>, timeout_ms: i32) -> io::Result<bool
     }
 }
 
+/// Whether the peer has closed its end, although what it sent before may still be read.
+pub fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut sources = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    // An error says nothing: the calls that follow report it.
+    rustix::event::poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
 /// Ends both directions for every holder of the socket: the peer sees the end even when a child
 /// that the application forked holds a copy.
 pub fn shutdown(socket: BorrowedFd<'_>) {
@@ -168,6 +175,9 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         send_vectored(right.as_fd(), &[IoSlice::new(b"!")]).unwrap();
         assert!(poll_readable(left.as_fd(), -1).unwrap());
+        assert!(!is_hung_up(left.as_fd()), "bytes are no end");
+        drop(right);
+        assert!(is_hung_up(left.as_fd()));
     }
 
     #[test]
