@@ -11,10 +11,10 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError, RwLock},
 };
 
-use wsgi_core::directives::{DirConfig, GlobalConfig, ServerConfig, ServerId};
+use wsgi_core::directives::{DirConfig, GlobalConfig, ScriptAlias, ServerConfig, ServerId};
 
 use super::{
-    Server,
+    Request, Server,
     guard::guard,
     pool::Pool,
     regex::Regex,
@@ -122,6 +122,22 @@ pub(super) unsafe fn dir_state<'r>(vector: *const ffi::ap_conf_vector_t) -> Opti
     let state = unsafe { record_in(vector) };
     // SAFETY: null, or the DirState that create_dir/merge_dir made in a pool that lives for 'r.
     unsafe { state.cast::<DirState>().as_ref() }
+}
+
+/// Notes the script alias that mapped a request: our record of the request.
+pub(crate) fn set_alias<'r>(request: Request<'r>, alias: &'r ScriptAlias) {
+    let module = &raw const crate::wsgi_module;
+    let alias = ptr::from_ref(alias).cast_mut().cast();
+    // SAFETY: a live request's vector; the configuration outlives its requests.
+    unsafe { ffi::ap_set_module_config(request.record().request_config, module, alias) };
+}
+
+/// The script alias that mapped a request.
+pub(crate) fn alias<'r>(request: Request<'r>) -> Option<&'r ScriptAlias> {
+    // SAFETY: a live request's vector.
+    let alias = unsafe { record_in(request.record().request_config) };
+    // SAFETY: null, or what `set_alias` put there; it is only read.
+    unsafe { alias.cast::<ScriptAlias>().as_ref() }
 }
 
 const MAIN: &CStr = c"mod_wsgi_rs:main";

@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status, Failure> {
     let responder =
         Responder::new(job.request, job.choice.error_override, job.choice.enable_sendfile)
-            .ok_or(Failure::internal("no output brigade"))?;
+            .ok_or_else(|| Failure::internal("no output brigade"))?;
     let request_id = next_request_id();
     let head = encode_head(job, request_id, microseconds_now());
     let mut upload = Upload::open(job)?;

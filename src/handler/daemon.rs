@@ -22,7 +22,7 @@ pub(super) fn run(job: &Job<'_>, server: Server<'_>, name: &str) -> Result<Statu
         return Err(Failure::new(500, 152, text));
     }
     ownership::check(job, group)?;
-    let link = group.link.get().ok_or(Failure::internal("group without sockets"))?;
+    let link = group.link.get().ok_or_else(|| Failure::internal("group without sockets"))?;
     client::relay(job, group, link)
 }
 

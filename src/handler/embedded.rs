@@ -78,7 +78,7 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
     let exchange =
         ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request))?);
     let outcome = host.serve(&exchange, &head);
-    let side = exchange.0.take().ok_or(Failure::internal("exchange without request"))?;
+    let side = exchange.0.take().ok_or_else(|| Failure::internal("exchange without request"))?;
     Ok(side.finish(outcome))
 }
 
@@ -102,7 +102,7 @@ impl<'r> Side<'r> {
         let body = body.map_err(|status| Failure::new(status, 1007, "request body refused"))?;
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
-                .ok_or(Failure::internal("no output brigade"))?;
+                .ok_or_else(|| Failure::internal("no output brigade"))?;
         Ok(Self { request, body, responder, flushed: None, is_scheduled: false })
     }
 

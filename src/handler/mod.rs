@@ -22,7 +22,7 @@ use crate::{
         hook::{RequestHook, Status},
         module,
     },
-    mapping::{RequestLookups, alias_of},
+    mapping::RequestLookups,
     request::{Failure, Job},
 };
 
@@ -62,10 +62,12 @@ fn is_handler_script(request: Request<'_>, name: &CStr) -> bool {
 }
 
 fn handle(request: Request<'_>) -> Result<Status, Failure> {
-    let server = request.server().ok_or(Failure::internal("request without server"))?;
-    let state = module::server_state(server).ok_or(Failure::internal("no server record"))?;
-    let resolved = state.main().resolved.get().ok_or(Failure::internal("not configured"))?;
-    let alias = alias_of(request, state);
+    let server = request.server().ok_or_else(|| Failure::internal("request without server"))?;
+    let state =
+        module::server_state(server).ok_or_else(|| Failure::internal("no server record"))?;
+    let resolved =
+        state.main().resolved.get().ok_or_else(|| Failure::internal("not configured"))?;
+    let alias = module::alias(request);
     let target = checks::target(request, alias.is_some())?;
 
     let unset = Scoped::default();

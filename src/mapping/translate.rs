@@ -2,16 +2,12 @@
 
 use std::{ffi::CStr, sync::PoisonError};
 
-use wsgi_core::{
-    directives::ScriptAlias,
-    mapping::{self, Spans},
-};
+use wsgi_core::mapping::{self, Spans};
 
 use crate::apache::{
     Request,
     hook::{RequestHook, Status},
     module::{self, ServerState},
-    text::c_string,
 };
 
 /// Name of the handler that runs WSGI scripts.
@@ -19,9 +15,6 @@ pub(crate) const HANDLER: &CStr = c"wsgi-script";
 
 /// mod_alias's note: the handler was forced by an alias (and ExecCGI is not needed).
 const FORCED: &CStr = c"alias-forced-type";
-
-/// Our note: the number of the alias in its server's list.
-const ALIAS: &CStr = c"mod_wsgi_rs.alias";
 
 /// Maps URLs to scripts.
 pub(crate) struct Translate;
@@ -36,15 +29,12 @@ impl RequestHook for Translate {
         let found =
             mapping::find_alias(aliases, uri.to_bytes(), |pattern| find(state, pattern, uri));
         let Some((alias, mapped)) = found else { return Status::Declined };
-        let Some(number) = aliases.iter().position(|known| std::ptr::eq(known, alias)) else {
-            return Status::Declined;
-        };
         request.set_filename(&mapped.filename);
         request.set_handler(HANDLER);
         if let Some(notes) = request.notes() {
             notes.set(FORCED, HANDLER);
-            notes.set(ALIAS, &c_string(number.to_string()));
         }
+        module::set_alias(request, alias);
         Status::Ok
     }
 }
@@ -53,13 +43,4 @@ fn find(state: &ServerState, pattern: usize, uri: &CStr) -> Option<Spans> {
     let patterns = state.main().patterns.read().unwrap_or_else(PoisonError::into_inner);
     let spans = patterns.get(pattern)?.find(uri)?;
     Some(spans.map(|span| span.map(|range| (range.start, range.end))))
-}
-
-/// The alias that mapped a request.
-pub(crate) fn alias_of<'r>(
-    request: Request<'r>,
-    state: &'r ServerState,
-) -> Option<&'r ScriptAlias> {
-    let number = request.notes()?.get(ALIAS)?.to_str().ok()?.parse::<usize>().ok()?;
-    state.config.aliases.get(number)
 }

@@ -3,7 +3,9 @@
 //! Keys that only the engine can know (`wsgi.*`, times, groups) are added by the engine.
 
 use std::{
+    cell::Cell,
     ffi::CStr,
+    ops::Deref,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -31,12 +33,39 @@ const HIDDEN: [&[u8]; 9] = [
     b"SERVER_SIGNATURE",
 ];
 
+thread_local! {
+    /// Memory for the head of this thread's next request.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Most memory that a thread keeps for its next request, in bytes.
+const LARGEST_SPARE: usize = 64 << 10;
+
 /// The encoded head of a request.
-pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Vec<u8> {
+pub(crate) struct EncodedHead(Vec<u8>);
+
+impl Deref for EncodedHead {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for EncodedHead {
+    fn drop(&mut self) {
+        if self.0.capacity() <= LARGEST_SPARE {
+            SPARE.set(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+/// Encodes the head of a request.
+pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> EncodedHead {
     let request = job.request;
     drop_malformed_headers(request);
     request.add_common_variables();
-    let mut builder = RequestHeadBuilder::new();
+    let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
     let is_https = add_environment(request, &mut builder);
     add_authorization(job, &mut builder);
     add_cgi_variables(job, &mut builder);
@@ -50,7 +79,7 @@ pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Vec<u8
     head.script = job.script();
     head.application_group = job.choice.application_group.as_bytes();
     head.callable = job.choice.callable_object.as_bytes();
-    builder.finish(&head)
+    EncodedHead(builder.finish(&head))
 }
 
 fn flags(job: &Job<'_>, is_https: bool) -> u32 {

@@ -48,15 +48,32 @@ pub struct RequestHead<'a> {
 }
 
 /// Collects a request head; [`RequestHeadBuilder::finish`] gives its bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RequestHeadBuilder {
-    environ: Vec<u8>,
+    out: Vec<u8>,
+}
+
+/// The length of the environ entries, which stand in front, because the rest is known last.
+type EnvironLength = u32;
+
+impl Default for RequestHeadBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl RequestHeadBuilder {
     /// A builder without entries.
     pub fn new() -> Self {
-        Self { environ: Vec::with_capacity(2048) }
+        Self::in_buffer(Vec::new())
+    }
+
+    /// A builder without entries that uses the memory of `buffer`.
+    pub fn in_buffer(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.reserve(2048);
+        wire::put_u32(&mut buffer, 0);
+        Self { out: buffer }
     }
 
     /// Adds an environ entry; `None` is the value of an httpd entry without one. The last entry
@@ -70,20 +87,25 @@ impl RequestHeadBuilder {
 
     /// Adds an entry under the number of a well-known key.
     pub fn known(&mut self, number: u16, value: Option<&[u8]>) {
-        wire::put_u16(&mut self.environ, number);
-        wire::put_optional(&mut self.environ, value);
+        wire::put_u16(&mut self.out, number);
+        wire::put_optional(&mut self.out, value);
     }
 
     /// Adds an entry under a key that has no number.
     pub fn other(&mut self, key: &[u8], value: Option<&[u8]>) {
-        wire::put_u16(&mut self.environ, 0);
-        wire::put_bytes(&mut self.environ, key);
-        wire::put_optional(&mut self.environ, value);
+        wire::put_u16(&mut self.out, 0);
+        wire::put_bytes(&mut self.out, key);
+        wire::put_optional(&mut self.out, value);
     }
 
     /// The bytes of `head` with the entries collected; `head.environ` is not looked at.
-    pub fn finish(&self, head: &RequestHead<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.environ.len() + 256);
+    pub fn finish(self, head: &RequestHead<'_>) -> Vec<u8> {
+        let mut out = self.out;
+        let length = out.len().saturating_sub(size_of::<EnvironLength>());
+        if let Some(place) = out.first_chunk_mut() {
+            // httpd bounds every string far below 4 GiB; a wrong length is refused by the reader.
+            *place = EnvironLength::try_from(length).unwrap_or(EnvironLength::MAX).to_le_bytes();
+        }
         wire::put_u64(&mut out, head.request_id);
         wire::put_u32(&mut out, head.flags);
         for time in [head.script_mtime, head.request_start, head.queue_start] {
@@ -92,7 +114,6 @@ impl RequestHeadBuilder {
         for text in [head.script, head.application_group, head.callable] {
             wire::put_bytes(&mut out, text);
         }
-        out.extend_from_slice(&self.environ);
         out
     }
 }
@@ -126,6 +147,12 @@ impl<'a> RequestHead<'a> {
     /// Reads a head; the environ entries are checked here, so that [`Self::entries`] cannot fail.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "request head");
+        let length: EnvironLength = reader.u32()?;
+        let environ = reader.take(length as usize)?;
+        let mut entries = Reader::new(environ, "environ");
+        while !entries.is_empty() {
+            read_entry(&mut entries)?;
+        }
         let request_id = reader.u64()?;
         let flags = reader.u32()?;
         let script_mtime = reader.u64()?.cast_signed();
@@ -134,11 +161,9 @@ impl<'a> RequestHead<'a> {
         let script = reader.bytes()?;
         let application_group = reader.bytes()?;
         let callable = reader.bytes()?;
-        let environ = reader.clone();
-        while !reader.is_empty() {
-            read_entry(&mut reader)?;
+        if !reader.is_empty() {
+            return Err(reader.malformed());
         }
-        let consumed_head = bytes.len() - environ.remaining();
         Ok(Self {
             request_id,
             flags,
@@ -148,7 +173,7 @@ impl<'a> RequestHead<'a> {
             script,
             application_group,
             callable,
-            environ: bytes.get(consumed_head..).unwrap_or_default(),
+            environ,
         })
     }
 

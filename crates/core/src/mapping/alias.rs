@@ -39,7 +39,9 @@ pub fn map_alias(
         Mount::Prefix(prefix) => {
             let matched = prefix_length(uri, prefix.as_bytes())?;
             let is_root = prefix == "/";
-            Some(mapped(alias.target.as_bytes().to_vec(), uri, matched, is_root))
+            let mut target = Vec::with_capacity(alias.target.len() + uri.len());
+            target.extend_from_slice(alias.target.as_bytes());
+            Some(mapped(target, uri, matched, is_root))
         }
         Mount::Pattern { compiled, .. } => {
             let spans = spans(*compiled)?;

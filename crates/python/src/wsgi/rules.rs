@@ -71,7 +71,8 @@ fn is_control(byte: u8) -> bool {
 }
 
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'#'..=b'\'' | b'*' | b'+'
+        | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// Bytes as Python's `repr` shows them.
