@@ -59,6 +59,21 @@ def holds_the_interpreter(environ):
     ctypes.PyDLL(None).sleep(60)
 
 
+def computes(environ):
+    """Three seconds without a call that releases the interpreter lock."""
+    end = time.monotonic() + 3
+    count = 0
+    while time.monotonic() < end:
+        count += 1
+    return f"computed {count > 0}"
+
+
+def crash(environ):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
 def hang_at_exit(environ):
     def hang():
         _note(environ, "at-exit")

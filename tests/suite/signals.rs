@@ -82,4 +82,20 @@ one! {
         wait_for_end(&first);
         assert_eq!(waiting.response().status(), 502);
     }
+
+    fn a_fatal_signal_leaves_stacks_and_urls() {
+        ours!("it dies without a word");
+        let server = group("threads=3");
+        server.allow_log("WSGI0146");
+        let mut waiting = server.connect();
+        waiting.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        assert_eq!(server.get("/crash?now").status(), 502);
+        server.wait_for_log("WSGI1224: Fatal signal 11 in daemon process 'app'");
+        for text in ["GET /blocked?gate", "GET /crash?now", "in crash", "in blocked"] {
+            server.wait_for_log(text);
+        }
+        server.wait_for_log("terminated by signal 11");
+        assert_eq!(waiting.response().status(), 502);
+    }
 }

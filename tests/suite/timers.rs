@@ -217,6 +217,118 @@ one! {
         daemon(&server);
     }
 
+    fn a_process_whose_interpreter_is_held_is_replaced() {
+        let server = group("threads=2 deadlock-timeout=1 shutdown-timeout=1");
+        server.allow_log("WSGI0146").allow_log("WSGI1222").allow_log("Request in progress for");
+        let first = daemon(&server);
+        let mut stuck = server.connect();
+        stuck.request("GET", "/holds_the_interpreter", &[], b"");
+        let elapsed = wait_for_end(&first);
+        assert!(elapsed < Duration::from_secs(6), "{elapsed:?}");
+        assert_eq!(stuck.response().status(), 502);
+        assert_ne!(daemon(&server), first);
+    }
+
+    fn a_request_that_computes_is_no_deadlock() {
+        ours!("threads of different interpreters do not let each other in before CPython 3.13");
+        let server = group("threads=2 deadlock-timeout=1");
+        let first = daemon(&server);
+        let mut computing = server.connect();
+        computing.request("GET", "/computes", &[], b"");
+        assert!(computing.response().ok().starts_with("computed"));
+        assert!(first.is_alive() && server.log_count("deadlock_timeout") == 0);
+    }
+
+    fn who_holds_the_interpreter_is_in_the_log() {
+        ours!("it says nothing about the cause");
+        let server = group("threads=2 deadlock-timeout=1 shutdown-timeout=1");
+        server.allow_log("WSGI0146").expect_log("WSGI1222").expect_log("Request in progress for");
+        server.get("/pid").ok();
+        assert_eq!(server.get("/holds_the_interpreter").status(), 502);
+        server.wait_for_log("GET /holds_the_interpreter");
+        server.wait_for_log("in holds_the_interpreter");
+    }
+
+    fn an_application_that_does_not_load_in_time_costs_its_process() {
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 startup-timeout=1 shutdown-timeout=1\n\
+             WSGIProcessGroup app\nWSGIScriptAlias / @root@/slow.py",
+        )
+        .file(
+            "slow.py",
+            "import os, time\n\
+             with open('@root@/out/loads', 'a') as loads: loads.write('x')\n\
+             while os.stat('@root@/out/loads').st_size < 2: time.sleep(0.05)\n\
+             def application(environ, start_response):\n\
+             \x20   start_response('200 OK', [])\n\
+             \x20   return [b'loaded']\n",
+        )
+        .start();
+        server.allow_log("WSGI0146").allow_log("WSGI1223");
+        assert_eq!(server.get("/").status(), 502);
+        assert_eq!(server.get("/").ok(), "loaded");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.get("/").ok(), "loaded");
+        assert_eq!(server.out("loads"), "xx", "loaded is loaded");
+    }
+
+    fn an_application_that_fails_to_load_gets_a_fresh_process() {
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 startup-timeout=1\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @root@/fails.py",
+        )
+        .file("fails.py", "import os\nraise ValueError(os.getpid())\n")
+        .start();
+        server.expect_traceback("ValueError").allow_log("WSGI0109").allow_log("WSGI1223");
+        poll("another process", || {
+            assert_eq!(server.get("/").status(), 500);
+            let records = server.log();
+            let raised = records.iter().filter_map(|record| record.line.split("ValueError: ").nth(1));
+            let pids: std::collections::BTreeSet<&str> = raised.collect();
+            (pids.len() > 1).then_some(())
+        });
+    }
+
+    fn scripts_loaded_at_start_have_a_time_limit() {
+        ours!("its timer does not run yet");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 startup-timeout=1 shutdown-timeout=1\n\
+             WSGIProcessGroup app\nWSGIScriptAlias / @apps@/timers.py\n\
+             WSGIImportScript @root@/hangs.py process-group=app application-group=%{GLOBAL}",
+        )
+        .file(
+            "hangs.py",
+            "import os, time\n\
+             with open('@root@/out/loads', 'a') as loads: loads.write('x')\n\
+             while os.stat('@root@/out/loads').st_size < 2: time.sleep(0.05)\n",
+        )
+        .start();
+        server.expect_log("WSGI1223");
+        server.get("/pid").ok();
+        assert_eq!(server.out("loads"), "xx");
+    }
+
+    fn a_busy_group_says_so_once() {
+        ours!("it says nothing");
+        let server = group("threads=2");
+        server.expect_log("WSGI1225");
+        let mut waiting: Vec<_> = ["a", "b", "c"].iter().map(|_| server.connect()).collect();
+        for (connection, gate) in waiting.iter_mut().zip(["a", "b", "c"]) {
+            connection.request("GET", &format!("/blocked?{gate}"), &[], b"");
+            if gate != "c" {
+                server.wait_for_out(&format!("in-{gate}"));
+            }
+        }
+        let line = server.wait_for_log("WSGI1225").line;
+        for text in ["2 of 2 threads busy", "'GET /blocked?a' for ", " s, 1 queued"] {
+            assert!(line.contains(text), "{text} in {line}");
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.log_count("WSGI1225"), 1);
+        ["a", "b", "c"].iter().for_each(|gate| server.open_gate(gate));
+        waiting.iter_mut().for_each(|connection| assert_eq!(connection.response().status(), 200));
+    }
+
     fn the_end_of_python_has_its_time_and_no_more() {
         for path in ["/hang_at_exit", "/endless_thread"] {
             let server = group("threads=2 shutdown-timeout=1");

@@ -28,6 +28,12 @@ impl Moment {
         Self(whole + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000)
     }
 
+    /// A while ago.
+    pub(crate) fn before_now(time: Duration) -> Self {
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self(Self::now().0.saturating_sub(time))
+    }
+
     /// This moment and a while.
     pub(crate) fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
@@ -47,6 +53,11 @@ impl SharedMoment {
     /// Sets it.
     pub(crate) fn set(&self, moment: Moment) {
         self.0.store(moment.0, Ordering::Relaxed);
+    }
+
+    /// Unsets it.
+    pub(crate) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// What was set.
@@ -74,5 +85,8 @@ mod tests {
         let now = Moment::now();
         shared.set(now);
         assert_eq!(shared.get(), Some(now));
+        shared.clear();
+        assert_eq!(shared.get(), None);
+        assert!(Moment::before_now(Duration::from_secs(1)) < now);
     }
 }

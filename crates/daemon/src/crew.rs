@@ -11,7 +11,7 @@ use std::{
 
 use wsgi_core::level::Level;
 
-use crate::{host::Host, startup, state::Daemon, worker::Worker};
+use crate::{clock::Moment, host::Host, startup, state::Daemon, worker::Worker};
 
 /// All worker threads.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Crew {
                 false
             }
         }
+    }
+
+    /// Since when requests have been trying in vain to load an application.
+    pub(crate) fn loading_since(&self) -> Option<Moment> {
+        self.host.loading_since().map(|since| Moment::before_now(since.elapsed()))
     }
 
     /// Whether no thread was started.

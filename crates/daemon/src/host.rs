@@ -1,6 +1,6 @@
 //! What a worker thread needs of the CPython host, so that workers are tested without Python.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Instant};
 
 use wsgi_core::exchange::{Exchange, Outcome};
 use wsgi_python::Runtime;
@@ -27,6 +27,14 @@ pub(crate) trait Host: Debug + Sync {
         false
     }
 
+    /// Waits for the lock of an interpreter and gives it back.
+    fn take_turn(&self, _group: &[u8]) {}
+
+    /// Since when requests have been trying in vain to load an application.
+    fn loading_since(&self) -> Option<Instant> {
+        None
+    }
+
     /// Takes back an exception that the calling thread has not noticed.
     fn forget_interrupt(&self, _group: &[u8]) {}
 }
@@ -46,6 +54,14 @@ impl Host for Runtime {
 
     fn interrupt(&self, group: &[u8], thread: u64, when: &When<'_>) -> bool {
         Runtime::interrupt(self, group, thread, when)
+    }
+
+    fn take_turn(&self, group: &[u8]) {
+        Runtime::take_turn(self, group);
+    }
+
+    fn loading_since(&self) -> Option<Instant> {
+        Runtime::loading_since(self)
     }
 
     fn forget_interrupt(&self, group: &[u8]) {

@@ -7,6 +7,7 @@
 mod clock;
 mod connection;
 mod crew;
+mod fatal;
 mod forked;
 mod host;
 mod idle;
@@ -35,7 +36,7 @@ use wsgi_python::{ProcessLog, Runtime};
 use crate::{
     clock::Moment,
     crew::Crew,
-    inspector::Inspector,
+    inspector::Inspectors,
     startup::{Descriptors, StartupError},
     state::Daemon,
     watcher::Watcher,
@@ -71,7 +72,10 @@ fn run() -> Result<i32, StartupError> {
         // A service script runs in place of workers, for as long as it likes.
         daemon.tell(&FromDaemon::Ready);
     }
+    daemon.preload_since.set(Moment::now());
+    daemon.watch();
     runtime.run_import_scripts(&|| daemon.is_draining());
+    daemon.preload_since.clear();
     let crew = daemon.crew.get_or_init(|| Crew::start(daemon, runtime));
     if crew.is_empty() && !is_service && !daemon.is_draining() {
         daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));
@@ -103,6 +107,7 @@ fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
     forked::install(daemon.workers.len(), permanent)
         .map_err(|error| StartupError::System("prepare for forks", error))?;
     signals::install(daemon.wake.as_fd())
+        .and_then(|()| fatal::install(daemon))
         .map_err(|error| StartupError::System("handle signals", error))?;
     thread::Builder::new()
         .name("wsgi-watcher".to_owned())
@@ -137,7 +142,7 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     daemon.log.log(Level::INFO, &format!("Initializing Python in daemon process '{group}'."));
     match Runtime::start(daemon.spec.engine.clone(), Box::new(Log(daemon))) {
         Ok(runtime) => {
-            start_inspector(daemon, runtime);
+            daemon.inspectors.get_or_init(|| Inspectors::new(daemon, runtime));
             Some(runtime)
         }
         Err(error) => {
@@ -152,23 +157,12 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     }
 }
 
-fn start_inspector(daemon: &'static Daemon, runtime: &'static Runtime) {
-    match Inspector::start(daemon, runtime) {
-        // Only this function sets it.
-        Ok(inspector) => daemon.inspector.set(inspector).unwrap_or_default(),
-        Err(error) => daemon.log.log(
-            Level::ERROR,
-            &format!("WSGI0068: The thread that looks at requests cannot be started: {error}."),
-        ),
-    }
-}
-
 fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
     let group = daemon.group();
     daemon.begin_finalizing();
     daemon.log.log(Level::INFO, &format!("Stopping process '{group}'."));
-    if let Some(inspector) = daemon.inspector.get() {
-        inspector.end();
+    if let Some(inspectors) = daemon.inspectors.get() {
+        inspectors.end();
     }
     runtime.stop();
     let (requests, age) = (daemon.begun(), Moment::now().since(daemon.start).as_secs_f64());

@@ -137,9 +137,13 @@ impl WorkerState {
         })
     }
 
+    /// The interpreter of the request in progress.
+    pub(crate) fn application_group(&self) -> Option<Vec<u8>> {
+        with_head(self.lock().as_ref()?, |head| head.application_group.to_vec())
+    }
+
     /// Tells `tell` about the request in progress, without waiting or allocating: for a signal
     /// handler.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handler of fatal signals comes next"))]
     pub(crate) fn glance(&self, tell: &mut dyn FnMut([&[u8]; 2], u64)) {
         let request = match self.request.try_lock() {
             Ok(request) => request,

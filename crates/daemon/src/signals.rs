@@ -10,6 +10,8 @@ use std::{
     sync::atomic::{AtomicI32, AtomicU32, Ordering},
 };
 
+use crate::fatal;
+
 /// The eventfd that wakes the watcher; -1 before it is known.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
@@ -23,11 +25,6 @@ const ASKING: [i32; 6] =
 /// Installs the handlers; `wake` is written to when a signal comes, and must stay open.
 pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
-    // Rust's own handlers, which tell stack overflows from other faults, would swallow a fault
-    // that was sent with kill(): the process must die of it, and be replaced.
-    for signal in [libc::SIGSEGV, libc::SIGBUS] {
-        set(signal, libc::SIG_DFL, 0)?;
-    }
     for signal in ASKING {
         set(signal, on_asking as *const () as libc::sighandler_t, libc::SA_RESTART)?;
     }
@@ -37,7 +34,7 @@ pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Back to the defaults, in a forked child: its SIGTERM must end it, and not us.
 pub(crate) fn reset() {
-    for signal in ASKING {
+    for signal in ASKING.into_iter().chain(fatal::FATAL) {
         // Cannot fail for these signals.
         set(signal, libc::SIG_DFL, 0).ok();
     }
@@ -62,7 +59,8 @@ fn kick_signal() -> i32 {
     libc::SIGRTMIN() + 7
 }
 
-fn set(signal: i32, handler: libc::sighandler_t, flags: i32) -> io::Result<()> {
+/// Sets what a signal does; `handler` must be async-signal-safe.
+pub(crate) fn set(signal: i32, handler: libc::sighandler_t, flags: i32) -> io::Result<()> {
     let mut mask = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset fills the set it is given.
     unsafe { libc::sigemptyset(mask.as_mut_ptr()) };

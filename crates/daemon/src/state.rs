@@ -18,10 +18,10 @@ use wsgi_core::{
 use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
 
 use crate::{
-    clock::Moment,
+    clock::{Moment, SharedMoment},
     crew::Crew,
     idle::Idle,
-    inspector::Inspector,
+    inspector::Inspectors,
     progress::{Running, WorkerState},
     startup::Descriptors,
 };
@@ -61,8 +61,10 @@ pub(crate) struct Daemon {
     pub(crate) workers: Vec<WorkerState>,
     /// The worker threads, once they run.
     pub(crate) crew: OnceLock<Crew>,
-    /// What waits for the interpreter, once there is one.
-    pub(crate) inspector: OnceLock<Inspector>,
+    /// What waits for the interpreters, once there are any.
+    pub(crate) inspectors: OnceLock<Inspectors>,
+    /// Since when the scripts that are loaded at start have been running.
+    pub(crate) preload_since: SharedMoment,
     /// When the process began.
     pub(crate) start: Moment,
     /// Requests that were answered; counted only where they are limited.
@@ -103,7 +105,8 @@ impl Daemon {
             idle: Idle::new(spec.threads, spec.slots_per_process()),
             spec,
             crew: OnceLock::new(),
-            inspector: OnceLock::new(),
+            inspectors: OnceLock::new(),
+            preload_since: SharedMoment::default(),
             start: Moment::now(),
             answered: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
@@ -169,6 +172,12 @@ impl Daemon {
         }
     }
 
+    /// The process ends now, by its own decision: another one may be started already.
+    pub(crate) fn end(&self, reason: Reason) {
+        self.begin_drain(Drain::Stop, reason);
+        self.retire(reason);
+    }
+
     /// A request begins in a worker.
     pub(crate) fn begin_request<'a>(
         &'a self,
@@ -200,7 +209,7 @@ impl Daemon {
     fn note_budget_spent(&self) {
         if self.spec.engine.run_once {
             // The application was told that it runs once: it has no second request.
-            self.begin_drain(Drain::Stop, Reason::MaximumRequests);
+            self.end(Reason::MaximumRequests);
         } else {
             self.retire(Reason::MaximumRequests);
         }

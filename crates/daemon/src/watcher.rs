@@ -101,7 +101,7 @@ impl Watcher {
                 libc::SIGXCPU => self.daemon.retire(Reason::CpuTimeLimit),
                 // Nothing for the process itself: applications will be able to subscribe to them.
                 libc::SIGHUP | libc::SIGUSR2 => {}
-                _ => self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal),
+                _ => self.daemon.end(Reason::ShutdownSignal),
             }
         }
     }

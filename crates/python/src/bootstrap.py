@@ -126,6 +126,13 @@ def stack_lines():
     return text.rstrip("\n").split("\n")
 
 
+def dump_on_fatal_signals():
+    """Sends the stacks of all threads to the error log when the process dies of a signal."""
+    import faulthandler
+
+    faulthandler.enable(2)
+
+
 def thread_stack(identity):
     """The stack of a thread, none of it when it is not in Python."""
     import traceback

@@ -11,9 +11,11 @@ use crate::{
 };
 
 impl Runtime {
-    /// Takes the interpreter lock and gives it back; false when the interpreters are ending.
-    pub fn take_turn(&self) -> bool {
-        self.interpreters().main().attach().is_some()
+    /// Takes the lock of the interpreter of `group` and gives it back.
+    pub fn take_turn(&self, group: &[u8]) {
+        if let Some(interpreter) = self.interpreters().find(group) {
+            drop(interpreter.attach());
+        }
     }
 
     /// The Python stack of a thread that runs in the interpreter of `group`, by lines; `None` when

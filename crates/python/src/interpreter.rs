@@ -12,6 +12,7 @@ use crate::{
     object::{Py, Raised},
     script::Scripts,
     state::State,
+    traceback,
 };
 
 /// One application group.
@@ -33,6 +34,16 @@ impl Interpreter {
     /// Attaches this thread; `None` when the process is ending.
     pub(crate) fn attach(&self) -> Option<Attached<'_>> {
         attach::attach(self.main, self.pointer)
+    }
+
+    /// Lets CPython itself write stacks when the process dies of a signal.
+    pub(crate) fn enable_faulthandler(&self) {
+        let Some(attached) = self.attach() else { return };
+        let py = attached.py();
+        if let Err(raised) = self.state.bootstrap.call(py, "dump_on_fatal_signals", &[]) {
+            let text = "WSGI0067: stacks will not be written when the process dies of a signal.";
+            traceback::write_raised(py, &self.state.bootstrap, None, text, raised);
+        }
     }
 
     /// Ends the sub-interpreter that `attached` is about; false when threads of it are left.

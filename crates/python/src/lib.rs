@@ -10,6 +10,7 @@
 mod attach;
 mod bootstrap;
 mod config;
+mod dump;
 mod guard;
 mod inspect;
 mod interpreter;
@@ -20,11 +21,13 @@ mod module;
 mod object;
 mod runtime;
 mod script;
+mod startup;
 mod state;
 mod traceback;
 mod types;
 mod wsgi;
 
 pub use config::StartError;
+pub use dump::write_stacks;
 pub use log::ProcessLog;
 pub use runtime::Runtime;

@@ -13,13 +13,14 @@ use wsgi_core::{
 use crate::{
     attach,
     config::{self, StartError},
-    guard,
+    dump, guard,
     interpreter::{Interpreter, Interpreters},
     lease::Lease,
     loader,
     log::{self, ProcessLog},
     object::Py,
     script::{self, Found},
+    startup::Startup,
     traceback,
     wsgi::engine,
 };
@@ -31,6 +32,7 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 pub struct Runtime {
     spec: EngineSpec,
     interpreters: Interpreters,
+    startup: Startup,
 }
 
 impl Runtime {
@@ -47,7 +49,11 @@ impl Runtime {
         log::install(log);
         config::initialise(&spec)?;
         let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
-        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters }))
+        if spec.is_daemon && !dump::prepare() {
+            interpreters.main().enable_faulthandler();
+        }
+        let startup = Startup::default();
+        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup }))
     }
 
     /// Runs the scripts that are to be loaded at start, in their order, until `should_stop`.
@@ -145,6 +151,16 @@ impl Runtime {
     /// The configuration.
     pub(crate) fn spec(&self) -> &EngineSpec {
         &self.spec
+    }
+
+    /// Since when requests have been trying in vain to load an application.
+    pub fn loading_since(&self) -> Option<std::time::Instant> {
+        self.startup.pending_since()
+    }
+
+    /// Whether an application was loaded.
+    pub(crate) fn startup(&self) -> &Startup {
+        &self.startup
     }
 
     /// The interpreters.

@@ -24,7 +24,7 @@ impl Activity {
             return self.due;
         }
         let begun = round.daemon.begun();
-        let is_active = begun != self.begun || !round.busy.is_empty();
+        let is_active = begun != self.begun || !round.is_idle();
         self.begun = begun;
         let was_watched = round.daemon.is_watched();
         if is_active {

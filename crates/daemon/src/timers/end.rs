@@ -1,10 +1,18 @@
 //! `shutdown-timeout`: the process ends then, whatever the application does: requests that do not
 //! finish, threads that do not end, `atexit` callbacks that hang.
 
-use wsgi_core::{level::Level, timers::unless_zero};
+use std::time::Duration;
+
+use wsgi_core::{level::Level, reason::Reason, timers::unless_zero};
 
 use super::Round;
-use crate::{clock::Moment, state::Drain};
+use crate::{
+    clock::Moment,
+    state::{Daemon, Drain},
+};
+
+/// What is left to a process that could never end by itself.
+const HOPELESS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct ForcedEnd {
@@ -17,7 +25,7 @@ impl ForcedEnd {
         if daemon.drain() != Drain::Stop && !daemon.is_finalizing() {
             return None;
         }
-        let limit = unless_zero(daemon.spec.shutdown_timeout)?;
+        let limit = unless_zero(daemon.spec.shutdown_timeout).or_else(|| without_end(daemon))?;
         let deadline = *self.deadline.get_or_insert_with(|| round.now.after(limit));
         if round.now >= deadline {
             daemon.log.log(
@@ -33,4 +41,9 @@ impl ForcedEnd {
         }
         Some(deadline)
     }
+}
+
+/// Without a limit, a process whose interpreter lock is not to be had would wait for ever.
+fn without_end(daemon: &Daemon) -> Option<Duration> {
+    (daemon.reason() == Some(Reason::DeadlockTimeout)).then_some(HOPELESS)
 }

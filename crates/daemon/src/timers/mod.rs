@@ -1,15 +1,19 @@
 //! What the watcher does as time passes, one file a rule: `activity` (how often to look),
-//! `inactivity`, `request`, `drain` and `end`.
+//! `inactivity`,
+//! `request`, `startup`, `deadlock`, `saturation`, `drain` and `end`.
 //!
 //! A rule is asked in every round of the watcher, does what is due and says when it wants to be
 //! asked again at the latest. Rules do not know of each other: each holds whatever the others are
 //! set to.
 
 mod activity;
+mod deadlock;
 mod drain;
 mod end;
 mod inactivity;
 mod request;
+mod saturation;
+mod startup;
 
 use crate::{clock::Moment, progress::WorkerState, state::Daemon};
 
@@ -46,6 +50,11 @@ impl Round {
         Self { daemon, busy, now: Moment::now() }
     }
 
+    /// Whether nothing of the application runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy.is_empty() && self.daemon.preload_since.get().is_none()
+    }
+
     /// The requests in progress, except those that nobody waits for any more.
     pub(crate) fn hopeful(&self) -> impl Iterator<Item = &Busy> {
         self.busy.iter().filter(|busy| !busy.worker.is_written_off())
@@ -57,6 +66,8 @@ impl Round {
 pub(crate) struct Rules {
     activity: activity::Activity,
     request: request::RequestTimeout,
+    deadlock: deadlock::Deadlock,
+    saturation: saturation::Saturation,
     drain: drain::DrainLimit,
     end: end::ForcedEnd,
 }
@@ -69,6 +80,9 @@ impl Rules {
             self.activity.check(&round),
             inactivity::check(&round),
             self.request.check(&round),
+            startup::check(&round),
+            self.deadlock.check(&round),
+            self.saturation.check(&round),
             self.drain.check(&round),
             // Last: it may follow from what the others have done.
             self.end.check(&round),

@@ -68,9 +68,10 @@ impl RequestTimeout {
 impl Case {
     fn open(round: &Round, busy: Busy) -> Option<Self> {
         let seen = busy.worker.look()?;
-        let inspector = round.daemon.inspector.get()?;
+        let inspectors = round.daemon.inspectors.get()?;
         let (group, thread) = (seen.application_group.clone(), seen.identity);
-        let answer = inspector.ask(move |host| host.stack(&group, thread));
+        let answer =
+            inspectors.ask(&seen.application_group, move |host| host.stack(&group, thread));
         Some(Self { busy, seen, stage: Stage::Looking(answer, round.now.after(LOOK)) })
     }
 
@@ -127,10 +128,10 @@ impl Case {
     }
 
     fn interrupt(&self, round: &Round) {
-        let Some(inspector) = round.daemon.inspector.get() else { return };
+        let Some(inspectors) = round.daemon.inspectors.get() else { return };
         let (group, thread) = (self.seen.application_group.clone(), self.seen.identity);
         let (worker, number) = (self.busy.worker, self.seen.number);
-        inspector.ask(move |host| {
+        inspectors.ask(&self.seen.application_group, move |host| {
             host.interrupt(&group, thread, &|work| worker.interrupt(number, work))
         });
     }

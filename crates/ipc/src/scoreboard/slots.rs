@@ -84,6 +84,13 @@ impl Slots {
         })
     }
 
+    /// The first slot in which a request runs, and in how many there is one.
+    pub fn active(&self) -> (Option<u32>, u32) {
+        let all = u32::try_from(self.count).unwrap_or(u32::MAX);
+        let active = (0..all).filter(|index| self.any_active(*index, 1));
+        active.fold((None, 0), |(first, count), index| (first.or(Some(index)), count + 1))
+    }
+
     /// Says whether the thread of slot `index` has a connection that httpd keeps for it.
     pub fn set_kept(&self, index: u32, is_kept: bool) {
         if let Some(kept) = self.kept(index) {
@@ -180,6 +187,7 @@ mod tests {
         assert!(!slots.any_active(0, 1000));
         assert!(slots.begin(1, 1, 1));
         assert!(slots.any_active(0, 2) && !slots.any_active(0, 1));
+        assert_eq!(slots.active(), (Some(1), 1));
         slots.end_all(0, 2);
         assert!(!slots.any_active(0, 2));
     }

@@ -3,12 +3,14 @@
 //! Invariant: every descriptor made here is close-on-exec, no call raises SIGPIPE, and no flag is
 //! ever set on a shared socket (O_NONBLOCK would reach every holder): waiting is chosen per call.
 
+mod backlog;
 mod listener;
 mod packet;
 mod passing;
 mod stream;
 mod timed;
 
+pub use backlog::waiting;
 pub use listener::{Listener, accept, connect, connect_within};
 pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
 pub use passing::{is_readable_file, receive_with_descriptors, send_with_descriptor};

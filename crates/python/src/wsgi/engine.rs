@@ -155,6 +155,7 @@ fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -
     let loaded = match found {
         Found::Ready(loaded) | Found::Changed(loaded) => loaded,
         Found::Missing(turn) => {
+            runtime.startup().note_attempt();
             let (path, ignores_case) = (request.head.script, runtime.spec().ignores_case);
             let interpreter = request.interpreter;
             match loader::load(py, interpreter, path, ignores_case, turn, loader::IN_REQUEST) {
@@ -163,6 +164,7 @@ fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -
             }
         }
     };
+    runtime.startup().note_loaded();
     let produced = match run(py, request, &loaded) {
         Ok(produced) => produced,
         Err(raised) => Produced::Nothing(report::exception(py, request, raised)),

@@ -69,6 +69,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason; the process runs all the same.",
     },
     Message {
+        code: 67,
+        meaning: "Python's own handler of fatal signals cannot be installed.",
+        remedy: "The traceback follows.",
+    },
+    Message {
         code: 68,
         meaning: "The thread of a daemon process that looks into Python cannot be started: overdue requests are not interrupted.",
         remedy: "The text names the error, often a limit on threads.",
@@ -467,5 +472,25 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 1221,
         meaning: "A request did not end within `request-timeout=` and `interrupt-timeout=`: its thread is given up, and the process is replaced.",
         remedy: "WSGI1220 before it has the stack; give whatever the application waits for a time limit.",
+    },
+    Message {
+        code: 1222,
+        meaning: "No thread could get the interpreter lock for `deadlock-timeout=` seconds; the process is replaced.",
+        remedy: "The stacks that follow show who holds it: code in C that waits without releasing the lock.",
+    },
+    Message {
+        code: 1223,
+        meaning: "No application has been loaded within `startup-timeout=`; the process is replaced.",
+        remedy: "Look for the exception of the script, or for what its import waits for.",
+    },
+    Message {
+        code: 1224,
+        meaning: "A daemon process is about to die of a signal; the requests in progress and the Python stacks of all threads follow.",
+        remedy: "A bug in a C extension, as a rule: the stack of the thread that is named shows where.",
+    },
+    Message {
+        code: 1225,
+        meaning: "All threads of the group have been busy for longer than a second; written once a minute at most.",
+        remedy: "More `threads=` or `processes=`, or look into the URL that takes so long.",
     },
 ];

@@ -132,13 +132,13 @@ daemon_options! {
         listen_backlog: u32 = "listen-backlog", Acts, default "100",
             "Connections that may wait for a thread of the group.",
             |v| v.count("listen backlog", 0);
-        startup_timeout: Duration = "startup-timeout", EffectLater, default "0: none",
+        startup_timeout: Duration = "startup-timeout", Acts, default "0: none",
             "Seconds within which the application must have loaded.",
             |v| v.seconds("startup timeout");
         shutdown_timeout: Duration = "shutdown-timeout", Acts, default "5",
             "Seconds that a process has for its shutdown; 0 waits for ever.",
             |v| v.seconds("shutdown timeout");
-        deadlock_timeout: Duration = "deadlock-timeout", EffectLater, default "300",
+        deadlock_timeout: Duration = "deadlock-timeout", Acts, default "300",
             "Seconds without the interpreter lock after which a process is replaced.",
             |v| v.seconds("deadlock timeout");
         inactivity_timeout: Duration = "inactivity-timeout", Acts, default "0: none",
