@@ -219,7 +219,8 @@ one! {
 
     fn a_process_whose_interpreter_is_held_is_replaced() {
         let server = group("threads=2 deadlock-timeout=1 shutdown-timeout=1");
-        server.allow_log("WSGI0146").allow_log("WSGI1222").allow_log("Request in progress for");
+        server.allow_log("WSGI0146").allow_log("WSGI0147").allow_log("WSGI1222");
+        server.allow_log("Request in progress for");
         let first = daemon(&server);
         let mut stuck = server.connect();
         stuck.request("GET", "/holds_the_interpreter", &[], b"");
@@ -264,7 +265,7 @@ one! {
              \x20   return [b'loaded']\n",
         )
         .start();
-        server.allow_log("WSGI0146").allow_log("WSGI1223");
+        server.allow_log("WSGI0146").allow_log("WSGI0147").allow_log("WSGI1223");
         assert_eq!(server.get("/").status(), 502);
         assert_eq!(server.get("/").ok(), "loaded");
         std::thread::sleep(Duration::from_millis(1500));
