@@ -1,8 +1,17 @@
 //! What the directive table asks the outside: answers from httpd and from the system.
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::PoisonError};
+use std::{
+    fs, io,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+    sync::PoisonError,
+};
 
 use nix::unistd::{Group, Uid, User};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use wsgi_core::directives::{Account, Facts, FileFacts, ServerId};
 
 use crate::apache::{Server, module::MainState, process, regex::Regex, text::c_string};
@@ -11,12 +20,28 @@ use crate::apache::{Server, module::MainState, process, regex::Regex, text::c_st
 pub(crate) struct HttpdFacts<'c> {
     main: &'c MainState,
     server: Server<'c>,
+    /// Where paths begin, if not at httpd's own root directory.
+    root: Option<&'c str>,
 }
 
 impl<'c> HttpdFacts<'c> {
     /// Facts for lines of `server`.
     pub(crate) fn new(main: &'c MainState, server: Server<'c>) -> Self {
-        Self { main, server }
+        Self { main, server, root: None }
+    }
+
+    /// The same with paths as processes below `root` see them (`chroot=`).
+    pub(crate) fn below(self, root: Option<&'c str>) -> Self {
+        Self { root, ..self }
+    }
+
+    /// Finds a file; links are followed within the root directory.
+    fn locate(&self, path: &str) -> io::Result<Located> {
+        let Some(root) = self.root else { return Ok(Located::Here(PathBuf::from(path))) };
+        let (flags, mode) = (OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let root = rustix::fs::open(root, flags, mode)?;
+        let file = rustix::fs::openat2(root, path, flags, mode, ResolveFlags::IN_ROOT)?;
+        Ok(Located::Below(file))
     }
 }
 
@@ -29,6 +54,28 @@ fn account(user: User) -> Account {
     }
 }
 
+/// A file that was found.
+enum Located {
+    Here(PathBuf),
+    Below(OwnedFd),
+}
+
+impl Located {
+    /// A path that leads to it from here, as long as `self` lives.
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Here(path) => path.clone(),
+            Self::Below(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+        }
+    }
+}
+
+/// Whether a POSIX access list has a say beside the permission bits.
+fn has_access_list(path: &Path) -> bool {
+    let mut nothing: [u8; 0] = [];
+    rustix::fs::getxattr(path, c"system.posix_acl_access", &mut nothing).is_ok()
+}
+
 /// `stat`.
 pub(crate) fn file_facts(path: &Path) -> io::Result<FileFacts> {
     let data = fs::metadata(path)?;
@@ -37,6 +84,7 @@ pub(crate) fn file_facts(path: &Path) -> io::Result<FileFacts> {
         uid: data.uid(),
         gid: data.gid(),
         is_dir: data.is_dir(),
+        has_access_list: false,
     })
 }
 
@@ -75,15 +123,20 @@ impl Facts for HttpdFacts<'_> {
     }
 
     fn stat(&self, path: &str) -> io::Result<FileFacts> {
-        file_facts(Path::new(path))
+        let located = self.locate(path)?;
+        let path = located.path();
+        let has_access_list = has_access_list(&path);
+        Ok(FileFacts { has_access_list, ..file_facts(&path)? })
     }
 
     fn read(&self, path: &str) -> io::Result<String> {
-        fs::read_to_string(path)
+        let located = self.locate(path)?;
+        fs::read_to_string(located.path())
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        fs::read_dir(Path::new(path))?
+        let located = self.locate(path)?;
+        fs::read_dir(located.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
             .collect()
     }

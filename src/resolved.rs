@@ -10,6 +10,7 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use wsgi_core::{
+    chroot,
     control::{EngineSpec, GroupSpec, Identity, ImportScript},
     directives::{
         Account, GlobalConfig, HashSeed, PythonVersion, Reader, check_python_home,
@@ -112,7 +113,8 @@ impl Resolved {
         let typed = main.typed.lock().unwrap_or_else(PoisonError::into_inner);
         let installation = Installation::find()?;
         let site = Surroundings { main, server, typed: &typed, installation, own: own_account() };
-        let python = site.python(typed.python_home.as_deref(), &site.own, "WSGIPythonHome")?;
+        let python =
+            site.python(typed.python_home.as_deref(), &site.own, None, "WSGIPythonHome")?;
         let mut groups = BTreeMap::new();
         for (process, number) in typed.daemon_processes.iter().zip(1u32..) {
             groups.insert(process.name.clone(), site.group(process, number)?);
@@ -142,10 +144,11 @@ impl Surroundings<'_> {
         &self,
         home: Option<&str>,
         account: &Account,
+        root: Option<&str>,
         directive: &str,
     ) -> Result<PythonVersion, String> {
         let Some(home) = home else { return self.installation.newest() };
-        let facts = HttpdFacts::new(self.main, self.server);
+        let facts = HttpdFacts::new(self.main, self.server).below(root);
         let groups = groups_of(account);
         let reader = Reader { uid: account.uid, gids: &groups };
         check_python_home(home, reader, &self.installation.versions, &facts)
@@ -170,14 +173,35 @@ impl Surroundings<'_> {
             gid: definition.gid,
             home: definition.user_home.clone(),
         };
+        self.check_directories(&definition, &account).map_err(|why| format!("{context}: {why}"))?;
         let python = self.python(
             definition.python_home.as_deref(),
             &account,
+            definition.chroot.as_deref(),
             &format!("{context}: python-home"),
         )?;
         let spec = self.group_spec(&definition, &account, python, home);
         let keeps_connections = mpm::threads() > 1;
         Ok(Group { definition, spec, keeps_connections, link: OnceLock::new() })
+    }
+
+    /// What would keep the group from starting and can be known now.
+    fn check_directories(&self, group: &DaemonGroup, account: &Account) -> Result<(), String> {
+        let groups = group.supplementary_groups.clone().unwrap_or_else(|| groups_of(account));
+        let reader = Reader { uid: account.uid, gids: &groups };
+        let facts = || HttpdFacts::new(self.main, self.server);
+        if let Some(root) = &group.chroot {
+            reader.check_entry(root, &facts()).map_err(|why| {
+                format!("Invalid chroot directory for WSGI daemon process. chroot={root}: {why}")
+            })?;
+        }
+        if let Some(home) = &group.home {
+            let facts = facts().below(group.chroot.as_deref());
+            reader.check_directory(home, &facts).map_err(|why| {
+                format!("Invalid home directory for WSGI daemon process. home={home}: {why}")
+            })?;
+        }
+        Ok(())
     }
 
     fn group_spec(
@@ -204,7 +228,7 @@ impl Surroundings<'_> {
                 switch_interval: group.switch_interval.map(microseconds),
                 home: group.home.clone(),
                 user: Some((account.name.clone(), account.home.clone())),
-                import_scripts: self.import_scripts(&group.name),
+                import_scripts: self.import_scripts(&group.name, group.chroot.as_deref()),
                 ..self.engine()
             },
             processes: group.processes,
@@ -216,6 +240,7 @@ impl Surroundings<'_> {
                 groups: group.supplementary_groups.clone().unwrap_or_else(|| groups_of(account)),
             }),
             umask: group.umask,
+            chroot: group.chroot.clone(),
             working_directory: group.working_directory.clone(),
             lang: group.lang.clone(),
             locale: group.locale.clone(),
@@ -254,7 +279,7 @@ impl Surroundings<'_> {
                 python_home: self.typed.python_home.clone(),
                 python_path: split_path(self.typed.interpreter.python_path.as_deref()),
                 python_eggs: self.typed.python_eggs.clone(),
-                import_scripts: self.import_scripts(""),
+                import_scripts: self.import_scripts("", None),
                 ..self.engine()
             },
         }
@@ -279,12 +304,18 @@ impl Surroundings<'_> {
         }
     }
 
-    fn import_scripts(&self, group: &str) -> Vec<ImportScript> {
+    /// The scripts to load at start. Below a root directory they have other names there; a name
+    /// that does not lead below it is taken for one that holds there.
+    fn import_scripts(&self, group: &str, root: Option<&str>) -> Vec<ImportScript> {
+        let seen = |path: &str| {
+            let seen = root.and_then(|root| chroot::inside(root, path.as_bytes()));
+            seen.map_or_else(|| path.to_owned(), |seen| String::from_utf8_lossy(seen).into_owned())
+        };
         let scripts = self.typed.import_scripts.iter();
         scripts
             .filter(|script| script.process_group == group)
             .map(|script| ImportScript {
-                path: script.path.clone(),
+                path: seen(&script.path),
                 application_group: script.application_group.clone(),
             })
             .collect()

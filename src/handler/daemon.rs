@@ -10,8 +10,12 @@ use crate::{
     resolved::Group,
 };
 
-/// Runs a request in a process of the group `name`.
-pub(super) fn run(job: &Job<'_>, server: Server<'_>, name: &str) -> Result<Status, Failure> {
+/// The group `name`, if requests of this server may use it.
+pub(super) fn group<'r>(
+    job: &Job<'r>,
+    server: Server<'_>,
+    name: &str,
+) -> Result<&'r Group, Failure> {
     let group = job.resolved.groups.get(name).ok_or_else(|| unknown(job, name))?;
     if !is_visible(group, server) {
         let text = format!(
@@ -21,7 +25,22 @@ pub(super) fn run(job: &Job<'_>, server: Server<'_>, name: &str) -> Result<Statu
         );
         return Err(Failure::new(500, 152, text));
     }
+    Ok(group)
+}
+
+/// Runs a request in a process of the group.
+pub(super) fn run(job: &Job<'_>, group: &Group) -> Result<Status, Failure> {
     ownership::check(job, group)?;
+    if job.seen(job.script()).is_none() {
+        let root = job.root.unwrap_or_default();
+        let text = format!(
+            "The WSGI script is not located within the chroot directory '{root}' of daemon \
+             process '{}': {}",
+            group.definition.name,
+            subject(job.request)
+        );
+        return Err(Failure::new(500, 81, text));
+    }
     let link = group.link.get().ok_or_else(|| Failure::internal("group without sockets"))?;
     client::relay(job, group, link)
 }

@@ -77,9 +77,14 @@ fn handle(request: Request<'_>) -> Result<Status, Failure> {
     let choice = mapping::resolve(&state.config.scoped, dir, options, None, &lookups);
     let body = checks::body(request, &choice)?;
 
-    let job = Job { request, resolved, choice, script_modified: target.modified, has_body: body };
+    let script_modified = target.modified;
+    let mut job = Job { request, resolved, choice, script_modified, has_body: body, root: None };
     match job.choice.process_group.as_ref() {
         "" => embedded::run(&job),
-        name => daemon::run(&job, server, name),
+        name => {
+            let group = daemon::group(&job, server, name)?;
+            job.root = group.definition.chroot.as_deref();
+            daemon::run(&job, group)
+        }
     }
 }

@@ -20,6 +20,9 @@ use wsgi_core::{
 use super::Job;
 use crate::apache::{Request, process};
 
+/// Means nothing in another root directory unless it lies below that.
+const DOCUMENT_ROOT: u16 = number("DOCUMENT_ROOT");
+
 /// Variables that httpd or SetEnv may set and that applications do not see.
 const HIDDEN: [&[u8]; 9] = [
     b"GATEWAY_INTERFACE",
@@ -66,7 +69,7 @@ pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Encode
     drop_malformed_headers(request);
     request.add_common_variables();
     let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
-    let is_https = add_environment(request, &mut builder);
+    let is_https = add_environment(job, &mut builder);
     add_authorization(job, &mut builder);
     add_cgi_variables(job, &mut builder);
     add_server_side(request, &mut builder);
@@ -76,7 +79,7 @@ pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Encode
     head.script_mtime = job.script_modified;
     head.request_start = request.start_time();
     head.queue_start = queue_start;
-    head.script = job.script();
+    head.script = seen(job, job.script());
     head.application_group = job.choice.application_group.as_bytes();
     head.callable = job.choice.callable_object.as_bytes();
     EncodedHead(builder.finish(&head))
@@ -107,12 +110,18 @@ fn drop_malformed_headers(request: Request<'_>) {
 }
 
 /// Adds what httpd has collected; whether it says that the request came over TLS.
-fn add_environment(request: Request<'_>, builder: &mut RequestHeadBuilder) -> bool {
+fn add_environment(job: &Job<'_>, builder: &mut RequestHeadBuilder) -> bool {
+    let request = job.request;
     let Some(environment) = request.environment() else { return request.is_https() };
     let mut is_https = request.is_https();
     for (key, value) in environment.entries() {
         let (key, value) = (key.to_bytes(), value.map(CStr::to_bytes));
         match keys::number_of(key) {
+            Some(number) if number == DOCUMENT_ROOT && job.root.is_some() => {
+                if let Some(seen) = value.and_then(|path| job.seen(path)) {
+                    builder.known(number, Some(seen));
+                }
+            }
             // What is hidden is not well known.
             Some(number) => builder.known(number, value),
             None if key == b"HTTPS" => is_https |= value.is_some_and(says_yes),
@@ -149,7 +158,7 @@ fn add_cgi_variables(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
     add(const { number("QUERY_STRING") }, request.query().unwrap_or_default().to_bytes());
     add(const { number("SERVER_PROTOCOL") }, request.protocol().unwrap_or_default().to_bytes());
     add(const { number("REQUEST_URI") }, request_uri(request));
-    add(const { number("SCRIPT_FILENAME") }, script_filename(request));
+    add(const { number("SCRIPT_FILENAME") }, seen(job, script_filename(request)));
     add(const { number("SCRIPT_NAME") }, &script_name);
     add(const { number("PATH_INFO") }, &path_info);
     add(const { number("mod_wsgi.script_name") }, &script_name);
@@ -176,6 +185,11 @@ fn request_uri<'r>(request: Request<'r>) -> &'r [u8] {
     let line = request.request_line().unwrap_or_default().to_bytes();
     let mut words = line.split(|byte| *byte == b' ' || *byte == b'\t');
     words.nth(1).unwrap_or_default()
+}
+
+/// A path as the application sees it; the handler lets no other script come here.
+fn seen<'p>(job: &Job<'_>, path: &'p [u8]) -> &'p [u8] {
+    job.seen(path).unwrap_or_default()
 }
 
 /// The script's file; a proxied one may carry the query string.

@@ -10,7 +10,7 @@ pub(crate) use environ::encode as encode_head;
 pub(crate) use failure::{Failure, subject};
 pub(crate) use respond::Responder;
 
-use wsgi_core::mapping::Resolved as Choice;
+use wsgi_core::{chroot, mapping::Resolved as Choice};
 
 use crate::{apache::Request, resolved::Resolved};
 
@@ -26,9 +26,19 @@ pub(crate) struct Job<'r> {
     pub(crate) script_modified: i64,
     /// Whether a body may follow.
     pub(crate) has_body: bool,
+    /// Root directory of the processes it runs in, where that is not httpd's.
+    pub(crate) root: Option<&'r str>,
 }
 
 impl<'r> Job<'r> {
+    /// A path as the application sees it; None for one that is outside of its root directory.
+    pub(crate) fn seen<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        match self.root {
+            None => Some(path),
+            Some(root) => chroot::inside(root, path),
+        }
+    }
+
     /// The script's file.
     pub(crate) fn script(&self) -> &'r [u8] {
         self.request.filename().unwrap_or_default().to_bytes()

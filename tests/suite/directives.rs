@@ -34,6 +34,39 @@ one! {
         .accepted();
     }
 
+    fn a_home_that_cannot_be_the_working_directory_is_refused() {
+        ours!("it finds out when the process starts");
+        let contract = "Invalid home directory for WSGI daemon process.";
+        let refused = |home: &str, why: &str| {
+            let said = Httpd::with(&format!("WSGIDaemonProcess app home={home}"))
+                .file("a-file", "")
+                .refused();
+            for part in [contract, "WSGIDaemonProcess app", why] {
+                assert!(said.contains(part), "{part} in {said}");
+            }
+        };
+        refused("@root@/nowhere", "nowhere': No such file");
+        refused("@root@/a-file", "is not a directory");
+        needs_root!();
+        let closed = rundir::run().path.join("closed");
+        std::fs::create_dir_all(closed.join("home")).expect("folder");
+        rundir::mode(&closed, 0o700);
+        refused(&closed.join("home").display().to_string(), "may not enter");
+        // Whether an access list lets the user in is for the kernel to say.
+        let user = rundir::output_of("id", &["-u", crate::support::conf::user()]);
+        let list = format!(
+            "import os, struct\n\
+             entries = [(1, 7, -1), (2, 1, {user}), (4, 0, -1), (16, 1, -1), (32, 0, -1)]\n\
+             text = struct.pack('<I', 2) + b''.join(struct.pack('<HHi', *e) for e in entries)\n\
+             os.setxattr('{}', 'system.posix_acl_access', text)\nprint('set')",
+            closed.display()
+        );
+        if rundir::output_of("/usr/bin/python3", &["-c", &list]) == "set" {
+            Httpd::accepts(&format!("WSGIDaemonProcess app home={}/home", closed.display()));
+        }
+        std::fs::remove_dir_all(&closed).expect("folder");
+    }
+
     fn directives_that_restrict_access_are_refused_until_they_act() {
         ours!("they act there");
         for lines in [
@@ -52,12 +85,12 @@ one! {
     fn a_directive_whose_effect_comes_later_says_so_once() {
         ours!("they act there");
         let server = Httpd::with(
-            "WSGISwitchInterval 0.01\nWSGIDaemonProcess app threads=2 inactivity-timeout=60\n\
+            "WSGISwitchInterval 0.01\nWSGIDaemonProcess app threads=2 server-metrics=On\n\
              WSGIScriptAlias / @apps@/hello.py process-group=app",
         )
         .start();
         server.get("/").ok();
-        for name in ["WSGISwitchInterval", "inactivity-timeout"] {
+        for name in ["WSGISwitchInterval", "server-metrics"] {
             let lines: Vec<_> =
                 server.log().into_iter().filter(|record| record.line.contains(name)).collect();
             assert_eq!(lines.len(), 1, "{name}: {lines:#?}");

@@ -5,6 +5,7 @@
 mod support;
 
 mod applications;
+mod chroot;
 mod directives;
 mod environ;
 mod examples;

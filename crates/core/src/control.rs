@@ -97,6 +97,9 @@ pub struct GroupSpec {
     pub identity: Option<Identity>,
     /// File mode creation mask; `None` inherits.
     pub umask: Option<u32>,
+    /// Root directory; `None` is that of httpd. All other paths are as seen below it, except
+    /// `program`.
+    pub chroot: Option<String>,
     /// Working directory; `None` inherits.
     pub working_directory: Option<String>,
     /// `LANG`.

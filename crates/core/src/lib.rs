@@ -2,6 +2,7 @@
 //! httpd and daemon processes, and the seam between a request and the engine that answers it.
 #![forbid(unsafe_code)]
 
+pub mod chroot;
 pub mod control;
 pub mod digits;
 pub mod directives;

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn file(mode: u32) -> FileFacts {
-        FileFacts { mode, uid: 10, gid: 20, is_dir: false }
+        FileFacts { mode, uid: 10, gid: 20, is_dir: false, has_access_list: false }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod inspector;
 mod limits;
 mod output;
 mod progress;
+mod root;
 mod signals;
 mod startup;
 mod state;
@@ -65,6 +66,12 @@ fn run() -> Result<i32, StartupError> {
         .map_err(|error| StartupError::System("map the request slots", error))?;
     // Its threads may outlive `main` until the process ends.
     let daemon: &'static Daemon = Box::leak(Box::new(daemon));
+    if let Err((tag, reason)) = root::enter(&daemon.spec) {
+        let group = daemon.group();
+        daemon.log.log(Level::ALERT, &format!("{tag}: Daemon process '{group}' {reason}."));
+        daemon.tell(&FromDaemon::Failed(reason));
+        return Ok(1);
+    }
     prepare(daemon)?;
     let Some(runtime) = start_python(daemon) else { return Ok(1) };
     let is_service = daemon.spec.threads == 0;

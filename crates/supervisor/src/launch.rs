@@ -4,13 +4,16 @@
 //! system calls only.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     io,
     os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
     ptr,
 };
 
-use rustix::pipe::PipeFlags;
+use rustix::{
+    pipe::PipeFlags,
+    thread::{CapabilitySet, CapabilitySets},
+};
 use wsgi_core::control::{GroupSpec, Identity, descriptor};
 
 use crate::environment;
@@ -37,6 +40,7 @@ enum Step {
     Directory = 5,
     ParentDeath = 6,
     Program = 7,
+    Root = 8,
 }
 
 /// Why a child could not become a daemon.
@@ -55,7 +59,7 @@ impl SetupFailure {
         let mut report = [0u8; Self::LENGTH];
         let length = rustix::io::read(setup, &mut report).ok()?;
         let [step, errno @ ..] = report;
-        const STEPS: [Step; 7] = [
+        const STEPS: [Step; 8] = [
             Step::Descriptors,
             Step::Group,
             Step::Groups,
@@ -63,6 +67,7 @@ impl SetupFailure {
             Step::Directory,
             Step::ParentDeath,
             Step::Program,
+            Step::Root,
         ];
         (length == Self::LENGTH).then(|| Self {
             step: STEPS.into_iter().find(|known| *known as u8 == step),
@@ -78,6 +83,10 @@ impl SetupFailure {
             Some(Step::Group) => ("WSGI0004", format!("cannot set group id {gid}: {error}")),
             Some(Step::Groups) => ("WSGI0005", format!("cannot set supplementary groups: {error}")),
             Some(Step::User) => ("WSGI0007", format!("cannot change to user id {uid}: {error}")),
+            Some(Step::Root) => {
+                let root = spec.chroot.as_deref().unwrap_or_default();
+                ("WSGI0003", format!("cannot change root directory to '{root}': {error}"))
+            }
             Some(Step::Directory) => {
                 let directory = spec.working_directory.as_deref().unwrap_or_default();
                 ("WSGI0009", format!("cannot change to home directory '{directory}': {error}"))
@@ -120,6 +129,7 @@ pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched
         variables: pointers(&variables),
         identity: spec.identity.clone(),
         umask: spec.umask,
+        root: spec.chroot.as_deref().map(text).transpose()?,
         directory: spec.working_directory.as_deref().map(text).transpose()?,
         supervisor: rustix::process::getpid().as_raw_nonzero().get(),
         descriptors: [
@@ -164,6 +174,7 @@ struct Child {
     variables: Vec<*const libc::c_char>,
     identity: Option<Identity>,
     umask: Option<u32>,
+    root: Option<CString>,
     directory: Option<CString>,
     supervisor: i32,
     descriptors: [(RawFd, RawFd); 6],
@@ -192,15 +203,18 @@ impl Child {
         unsafe { libc::setsid() };
         *report = spare(self.report).map_err(|error| (Step::Descriptors, error))?;
         self.place_descriptors().map_err(|error| (Step::Descriptors, error))?;
+        if let Some(root) = &self.root {
+            // Now, because the user of the group may not be allowed to walk there. The daemon
+            // makes it its root and goes to its working directory from there.
+            change_directory(root).map_err(|error| (Step::Root, error))?;
+        }
         self.change_identity()?;
         if let Some(umask) = self.umask {
             // SAFETY: only takes a number.
             unsafe { libc::umask(umask) };
         }
-        if let Some(directory) = &self.directory {
-            // SAFETY: a live C string.
-            check(unsafe { libc::chdir(directory.as_ptr()) })
-                .map_err(|error| (Step::Directory, error))?;
+        if let Some(directory) = self.directory.as_ref().filter(|_| self.root.is_none()) {
+            change_directory(directory).map_err(|error| (Step::Directory, error))?;
         }
         self.die_with_supervisor()?;
         reset_signals();
@@ -234,8 +248,15 @@ impl Child {
         // SAFETY: a live array of as many elements as said.
         check(unsafe { libc::setgroups(who.groups.len(), who.groups.as_ptr()) })
             .map_err(|error| (Step::Groups, error))?;
+        let keeps_right = self.root.is_some();
+        rustix::thread::set_keep_capabilities(keeps_right)
+            .map_err(|error| (Step::Root, error.into()))?;
         // SAFETY: only takes a number.
-        check(unsafe { libc::setuid(who.uid) }).map_err(|error| (Step::User, error))
+        check(unsafe { libc::setuid(who.uid) }).map_err(|error| (Step::User, error))?;
+        match keeps_right {
+            true => keep_chroot_right().map_err(|error| (Step::Root, error)),
+            false => Ok(()),
+        }
     }
 
     /// After setuid, which clears the setting; before exec, which keeps it.
@@ -252,6 +273,21 @@ impl Child {
         }
         Ok(())
     }
+}
+
+/// Of all that root may, the daemon's program gets the right to change its root directory, and
+/// gives it up with that: the program and its libraries come from outside, but nothing of them
+/// runs as root.
+fn keep_chroot_right() -> io::Result<()> {
+    let right = CapabilitySet::SYS_CHROOT;
+    let sets = CapabilitySets { effective: right, permitted: right, inheritable: right };
+    rustix::thread::set_capabilities(None, sets)?;
+    Ok(rustix::thread::configure_capability_in_ambient_set(right, true)?)
+}
+
+fn change_directory(path: &CStr) -> io::Result<()> {
+    // SAFETY: a live C string.
+    check(unsafe { libc::chdir(path.as_ptr()) })
 }
 
 /// A copy of a descriptor, beyond SPARE and close-on-exec.

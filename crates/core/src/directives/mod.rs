@@ -15,6 +15,7 @@
 //! * `groups`: which process group a virtual host may use; preloading.
 //! * `daemon`: WSGIDaemonProcess with its options and their resolution.
 //! * `python_home`: whether a prefix or venv can be used, and its version.
+//! * `reader`: what the permissions of files let the user of a group do.
 //! * `document`: the generated page of documentation.
 //!
 //! Invariant: nothing here has a default before it is resolved, and no value is stored that was
@@ -29,6 +30,7 @@ mod interpreter;
 mod line;
 mod proxies;
 mod python_home;
+mod reader;
 mod scoped;
 mod scripts;
 mod site;
@@ -45,7 +47,8 @@ pub use config::{
     InterpreterOptions, Mount, ScriptAlias, ServerConfig, Telemetry,
 };
 pub use groups::{NamedServer, Visibility, visibility};
-pub use python_home::{Reader, check_python_home};
+pub use python_home::check_python_home;
+pub use reader::Reader;
 pub use scoped::{DispatchScript, HandlerScript, HandlerScripts, MapHead, Scoped, TrustedNetwork};
 pub use site::{
     Account, ConfigError, Facts, FileFacts, Notice, NoticeLevel, PythonVersion, Scope, ServerId,

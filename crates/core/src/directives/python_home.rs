@@ -1,33 +1,9 @@
 //! Whether a `python-home` can be used: it must be there, be readable for the user of the
 //! processes, and belong to a Python version that is installed for the module.
 
-use super::site::{Facts, FileFacts, PythonVersion};
+use super::reader::Reader;
+use super::site::{Facts, PythonVersion};
 use super::value::shown;
-
-/// Whom the processes run as, as far as permissions go.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
-    /// User id.
-    pub uid: u32,
-    /// All group ids.
-    pub gids: &'a [u32],
-}
-
-impl Reader<'_> {
-    /// Whether the permission bits let the user do `wanted` (4 read, 2 write, 1 enter).
-    fn may(&self, file: FileFacts, wanted: u32) -> bool {
-        let bits = if self.uid == 0 {
-            0o7
-        } else if file.uid == self.uid {
-            file.mode >> 6
-        } else if self.gids.contains(&file.gid) {
-            file.mode >> 3
-        } else {
-            file.mode
-        };
-        bits & wanted == wanted
-    }
-}
 
 /// Checks a `python-home`, a prefix or the root of a virtual environment, and tells its version.
 /// `installed` are the versions the module has binaries for.
@@ -60,23 +36,10 @@ pub fn check_python_home(
 
 /// Every folder on the way must let the user in, and the last must be a readable folder.
 fn check_entered(path: &str, reader: Reader<'_>, facts: &dyn Facts) -> Result<(), String> {
-    let user = match facts.user_by_id(reader.uid) {
-        Some(account) => shown(&account.name),
-        None => format!("#{}", reader.uid),
-    };
-    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
-    for folder in ends.filter_map(|end| path.get(..end)).filter(|folder| !folder.ends_with('/')) {
-        let file = facts.stat(folder).map_err(|error| format!("{}: {error}", shown(folder)))?;
-        if !file.is_dir {
-            return Err(format!("{} is not a directory", shown(folder)));
-        }
-        if !reader.may(file, 1) {
-            return Err(format!("the user {user} may not enter {}", shown(folder)));
-        }
-    }
+    reader.check_directory(path, facts)?;
     let home = facts.stat(path).map_err(|error| error.to_string())?;
     if !reader.may(home, 4) {
-        return Err(format!("the user {user} may not read it"));
+        return Err(format!("the user {} may not read it", reader.name(facts)));
     }
     Ok(())
 }
@@ -234,18 +197,5 @@ mod tests {
         let base = venv("home = /private/py/bin\nversion = 3.11").folder("/private", 0o700);
         let error = check("/srv/venv", &base).unwrap_err();
         assert!(error.contains("may not enter '/private'"), "{error}");
-    }
-
-    #[test]
-    fn permissions_are_those_of_owner_group_or_others() {
-        let file = FileFacts { mode: 0o750, uid: 5, gid: 6, is_dir: true };
-        assert!(Reader { uid: 5, gids: &[] }.may(file, 7));
-        assert!(Reader { uid: 7, gids: &[1, 6] }.may(file, 5));
-        assert!(!Reader { uid: 7, gids: &[6] }.may(file, 2));
-        assert!(!Reader { uid: 7, gids: &[7] }.may(file, 1));
-        assert!(Reader { uid: 0, gids: &[] }.may(file, 7));
-        // The owner's bits hold for the owner, even where others have more.
-        let file = FileFacts { mode: 0o077, ..file };
-        assert!(!Reader { uid: 5, gids: &[6] }.may(file, 1));
     }
 }

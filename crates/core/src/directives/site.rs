@@ -126,6 +126,8 @@ pub struct FileFacts {
     pub gid: u32,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether an access list says more than the permission bits, as far as anybody looked.
+    pub has_access_list: bool,
 }
 
 /// A Python language version.

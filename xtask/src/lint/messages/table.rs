@@ -19,6 +19,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason: usually WSGIPythonHome, or a library that is missing beside the module.",
     },
     Message {
+        code: 3,
+        meaning: "A daemon process could not make the directory of `chroot=` its root directory.",
+        remedy: "The text names the reason; httpd must be started as root and with the right to change root directories (CAP_SYS_CHROOT).",
+    },
+    Message {
         code: 4,
         meaning: "A daemon process could not take the group id of its process group.",
         remedy: "Check `group=`; httpd must be started as root for it.",
@@ -107,6 +112,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 80,
         meaning: "A daemon process received something that is no request of this module.",
         remedy: "Two versions are mixed: install again and restart httpd.",
+    },
+    Message {
+        code: 81,
+        meaning: "The script lies outside of the directory of `chroot=`, where its group cannot see it; the request was answered with 500.",
+        remedy: "Put the script below that directory, or use another group for it.",
     },
     Message {
         code: 84,

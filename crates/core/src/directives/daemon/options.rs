@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::value::Value;
 use crate::control::ReloadMode;
-use crate::directives::Status::{self, Acts, EffectLater, RefusedUntilItActs};
+use crate::directives::Status::{self, Acts, EffectLater};
 use crate::directives::site::Account;
 
 /// One option of WSGIDaemonProcess.
@@ -65,7 +65,7 @@ daemon_options! {
         umask: u32 = "umask", Acts, default "that of httpd",
             "File mode creation mask, in octal.",
             |v| v.umask();
-        chroot: String = "chroot", RefusedUntilItActs, default "none",
+        chroot: String = "chroot", Acts, default "none",
             "Directory that becomes the root of the processes' file system.",
             |v| v.chroot();
         home: String = "home", Acts,

@@ -65,6 +65,8 @@ pub struct DaemonGroup {
     pub supplementary_groups: Option<Vec<u32>>,
     /// File mode creation mask; None to inherit.
     pub umask: Option<u32>,
+    /// Root directory of the processes, as httpd sees it; None for that of httpd.
+    pub chroot: Option<String>,
     /// `home=`, the first entry of sys.path.
     pub home: Option<String>,
     /// Working directory; None to inherit.
@@ -190,6 +192,7 @@ impl DaemonProcess {
                 std::iter::once(gid).chain(others).collect()
             }),
             umask: options.umask,
+            chroot: options.chroot.clone(),
             home: options.home.clone(),
             working_directory: options.home.clone().or(own_home),
             lang: unless_empty(options.lang.as_deref()),

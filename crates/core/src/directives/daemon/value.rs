@@ -127,7 +127,11 @@ impl Value<'_> {
             let contract = "Cannot chroot WSGI daemon process when not root.";
             return Err(self.refuse(contract, "httpd to be started by root"));
         }
-        self.absolute_path("chroot directory")
+        let path = self.absolute_path("chroot directory")?;
+        if !self.facts.stat(&path).is_ok_and(|found| found.is_dir) {
+            return Err(self.invalid("chroot directory", "the path of a directory that exists"));
+        }
+        Ok(path)
     }
 
     /// What a restart of httpd does: `replace` or `keep`.

@@ -8,7 +8,7 @@ use super::support::{Config, World};
 use crate::control::ReloadMode;
 
 fn define(options: &str) -> Result<(DaemonOptions, Vec<Notice>), String> {
-    let mut config = Config::default();
+    let mut config = Config::new(World::default().folder("/jail", 0o755));
     let notices = config.main(&format!("WSGIDaemonProcess blog {options}"))?;
     Ok((config.last_group().options.clone(), notices))
 }
@@ -23,7 +23,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("group", "blog", &["", "nobody-here", "#", "#x", "#-1"]),
     ("supplementary-groups", "blog,#7", &[",", "blog,", "blog,nobody-here", "#x"]),
     ("umask", "027", &["", "8", "1000", "-1", "0x1", "22x", "+7"]),
-    ("chroot", "/jail", &["", "jail"]),
+    ("chroot", "/jail", &["", "jail", "/nowhere"]),
     ("home", "/srv", &["", "srv", "~"]),
     ("lang", "en_US.UTF-8", &[]),
     ("locale", "C.UTF-8", &[]),

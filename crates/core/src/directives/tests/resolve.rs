@@ -42,6 +42,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         user_home: "/var/www".into(),
         supplementary_groups: None,
         umask: None,
+        chroot: None,
         home: None,
         working_directory: None,
         lang: None,

@@ -28,14 +28,14 @@ impl Default for World {
 impl World {
     /// Adds a folder owned by root.
     pub(crate) fn folder(mut self, path: &str, mode: u32) -> Self {
-        let facts = FileFacts { mode, uid: 0, gid: 0, is_dir: true };
+        let facts = FileFacts { mode, uid: 0, gid: 0, is_dir: true, has_access_list: false };
         self.files.insert(path.into(), (facts, String::new()));
         self
     }
 
     /// Adds a file owned by root.
     pub(crate) fn file(mut self, path: &str, mode: u32, text: &str) -> Self {
-        let facts = FileFacts { mode, uid: 0, gid: 0, is_dir: false };
+        let facts = FileFacts { mode, uid: 0, gid: 0, is_dir: false, has_access_list: false };
         self.files.insert(path.into(), (facts, text.into()));
         self
     }
