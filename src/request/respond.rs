@@ -218,6 +218,6 @@ impl<'r> Responder<'r> {
 /// The local path that a `Location` header names.
 fn local_location(head: &ResponseHead) -> Option<&[u8]> {
     let is_location = |name: &[u8]| name.eq_ignore_ascii_case(b"location");
-    let (_, value) = head.headers.iter().rev().find(|(name, _)| is_location(name))?;
+    let (_, value) = head.headers.iter().filter(|(name, _)| is_location(name)).last()?;
     value.starts_with(b"/").then_some(value)
 }

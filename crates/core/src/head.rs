@@ -4,6 +4,7 @@
 //! interpreter: as a frame to a daemon, as a memory block in embedded mode.
 
 use crate::{
+    headers::Headers,
     keys,
     wire::{self, Reader},
 };
@@ -211,8 +212,8 @@ pub struct ResponseHead {
     pub status: u16,
     /// Reason phrase; may be empty.
     pub reason: Vec<u8>,
-    /// Headers in the application's order; names may repeat.
-    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The headers.
+    pub headers: Headers,
     /// Length of the whole body where the host must announce it and the application did not
     /// (one-block list or tuple, file).
     pub inferred_length: Option<u64>,
@@ -224,10 +225,7 @@ impl ResponseHead {
         wire::put_u16(out, self.status);
         wire::put_u64(out, self.inferred_length.unwrap_or(u64::MAX));
         wire::put_bytes(out, &self.reason);
-        for (name, value) in &self.headers {
-            wire::put_bytes(out, name);
-            wire::put_bytes(out, value);
-        }
+        out.extend_from_slice(self.headers.as_bytes());
     }
 
     /// Reads a head.
@@ -242,10 +240,7 @@ impl ResponseHead {
             length => Some(length),
         };
         let reason = reader.bytes()?.to_vec();
-        let mut headers = Vec::new();
-        while !reader.is_empty() {
-            headers.push((reader.bytes()?.to_vec(), reader.bytes()?.to_vec()));
-        }
+        let headers = Headers::from_bytes(reader.rest())?;
         Ok(Self { status, reason, headers, inferred_length })
     }
 }
@@ -306,6 +301,7 @@ mod tests {
             headers in proptest::collection::vec((text(), text()), 0..10),
             length in proptest::option::of(0..u64::MAX),
         ) {
+            let headers = headers.into_iter().collect();
             let head = ResponseHead { status, reason, headers, inferred_length: length };
             let mut bytes = Vec::new();
             head.encode(&mut bytes);

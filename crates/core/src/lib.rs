@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod exchange;
 pub mod frame;
 pub mod head;
+pub mod headers;
 pub mod keys;
 pub mod level;
 pub mod mapping;

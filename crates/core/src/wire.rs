@@ -90,6 +90,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

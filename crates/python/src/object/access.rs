@@ -180,6 +180,19 @@ impl<'a> Ref<'a> {
         Ok(items)
     }
 
+    /// Items of a tuple (or of a subclass of it); none of what is no tuple.
+    pub(crate) fn tuple_items(&self) -> &[Ref<'_>] {
+        if !self.is_tuple() {
+            return &[];
+        }
+        // SAFETY: a tuple.
+        let length = unsafe { ffi::PyTuple_GET_SIZE(self.as_ptr()) };
+        // SAFETY: a tuple's memory; only an address is taken.
+        let start = unsafe { &raw const (*self.as_ptr().cast::<ffi::PyTupleObject>()).ob_item };
+        // SAFETY: `length` pointers to objects; a tuple never changes and keeps its items alive.
+        unsafe { std::slice::from_raw_parts(start.cast(), length.cast_unsigned()) }
+    }
+
     /// `iter(self)`.
     pub(crate) fn iterate(&self) -> PyResult<Object<'a>> {
         // SAFETY: attached, a live object.

@@ -1,5 +1,7 @@
 //! Looking into `str` and `bytes`.
 
+use std::borrow::Cow;
+
 use pyo3_ffi as ffi;
 
 use super::{Class, PyResult, Ref};
@@ -26,15 +28,15 @@ impl<'a> Ref<'a> {
     }
 
     /// The characters of a `str` as latin-1; raises `UnicodeEncodeError`.
-    pub(crate) fn to_latin1(&self) -> PyResult<Vec<u8>> {
+    pub(crate) fn to_latin1(&self) -> PyResult<Cow<'_, [u8]>> {
         if let Some(ascii) = self.as_ascii() {
-            return Ok(ascii.to_vec());
+            return Ok(Cow::Borrowed(ascii));
         }
         // SAFETY: attached; raises TypeError for what is not a str.
         let pointer = unsafe { ffi::PyUnicode_AsLatin1String(self.as_ptr()) };
         // SAFETY: a new reference or null.
         let encoded = unsafe { super::Object::from_new(self.py(), pointer)? };
-        Ok(encoded.as_bytes().unwrap_or_default().to_vec())
+        Ok(Cow::Owned(encoded.as_bytes().unwrap_or_default().to_vec()))
     }
 
     /// The content of a `str` that is all ASCII, without encoding it.

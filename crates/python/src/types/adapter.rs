@@ -1,10 +1,10 @@
 //! `start_response` and the `write` it returns (PEP 3333): what the application tells the host
 //! about its response.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use pyo3_ffi as ffi;
-use wsgi_core::{exchange::Pace, head::ResponseHead};
+use wsgi_core::{exchange::Pace, head::ResponseHead, headers::Headers};
 
 use super::{
     Table, create, deallocate, fast_method, make_type, method, receive, receive_one, slot, value,
@@ -129,18 +129,18 @@ fn read_head(py: Py<'_>, status: &Ref<'_>, headers: &Ref<'_>) -> PyResult<Respon
     let mut head =
         ResponseHead { status: number, reason: reason.to_vec(), ..ResponseHead::default() };
     for header in headers.items()? {
-        head.headers.push(read_header(py, &header)?);
+        read_header(py, &header, &mut head.headers)?;
     }
     Ok(head)
 }
 
-fn read_header(py: Py<'_>, header: &Ref<'_>) -> PyResult<(Vec<u8>, Vec<u8>)> {
+fn read_header(py: Py<'_>, header: &Ref<'_>, headers: &mut Headers) -> PyResult<()> {
     if !header.is_tuple() {
         let text = format!("each header must be a 2-tuple, not {}", header.type_name());
         return Err(py.raise(Class::Type, &text));
     }
-    let parts = header.items()?;
-    let [name, content] = parts.as_slice() else {
+    let parts = header.tuple_items();
+    let [name, content] = parts else {
         let text = format!("each header must be a 2-tuple, got length {}", parts.len());
         return Err(py.raise(Class::Value, &text));
     };
@@ -148,10 +148,11 @@ fn read_header(py: Py<'_>, header: &Ref<'_>) -> PyResult<(Vec<u8>, Vec<u8>)> {
     let content = header_part(py, content, "value")?;
     rules::header_name(&name).map_err(|text| py.raise(Class::Value, &text))?;
     rules::header_value(&content).map_err(|text| py.raise(Class::Value, &text))?;
-    Ok((name, content))
+    headers.push(&name, &content);
+    Ok(())
 }
 
-fn header_part(py: Py<'_>, part: &Ref<'_>, what: &str) -> PyResult<Vec<u8>> {
+fn header_part<'a>(py: Py<'_>, part: &'a Ref<'_>, what: &str) -> PyResult<Cow<'a, [u8]>> {
     if !part.is_text() {
         let text = format!("header {what} must be str, not {}", part.type_name());
         return Err(py.raise(Class::Type, &text));

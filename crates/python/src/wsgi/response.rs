@@ -130,7 +130,7 @@ impl Response {
 fn take_length(head: &mut ResponseHead) -> Result<Option<u64>, CommitError> {
     let mut announced = None;
     let mut failure = None;
-    head.headers.retain(|(name, value)| {
+    head.headers.retain(|name, value| {
         if !name.eq_ignore_ascii_case(b"content-length") {
             return true;
         }
@@ -158,10 +158,7 @@ mod tests {
     use super::*;
 
     fn head(status: u16, headers: &[(&str, &str)]) -> ResponseHead {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect();
+        let headers = headers.iter().copied().collect();
         ResponseHead { status, headers, ..ResponseHead::default() }
     }
 
@@ -210,7 +207,7 @@ mod tests {
         }
         let mut response = Response::new(false);
         response.start(head(200, &[("Content-Length", "1"), ("Content-Length", "1")]));
-        assert_eq!(response.commit(None).unwrap().unwrap().headers.len(), 1);
+        assert_eq!(response.commit(None).unwrap().unwrap().headers.iter().count(), 1);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Environ, scripts and the course of a request.
 
-use wsgi_core::exchange::{Outcome, Pace};
+use wsgi_core::{
+    exchange::{Outcome, Pace},
+    headers::Headers,
+};
 
 use crate::support::{Call, Script};
 
@@ -18,7 +21,7 @@ fn hello_is_answered_in_one_block() {
     let head = answer.head.unwrap();
     assert_eq!((head.status, head.reason.as_slice()), (200, &b"OK"[..]));
     assert_eq!(head.inferred_length, Some(5));
-    assert_eq!(head.headers, [(b"Content-Type".to_vec(), b"text/plain".to_vec())]);
+    assert_eq!(head.headers, Headers::from_iter([("Content-Type", "text/plain")]));
 }
 
 #[test]
