@@ -212,7 +212,6 @@ impl Surroundings<'_> {
         home: Server<'_>,
     ) -> GroupSpec {
         let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        let threads = group.threads.max(1);
         let spec = GroupSpec {
             engine: EngineSpec {
                 process_group: group.name.clone(),
@@ -232,7 +231,7 @@ impl Surroundings<'_> {
                 ..self.engine()
             },
             processes: group.processes,
-            threads,
+            threads: group.threads,
             program: self.installation.daemon(python).to_string_lossy().into_owned(),
             identity: group.switches_user.then(|| Identity {
                 uid: group.uid,
@@ -264,7 +263,9 @@ impl Surroundings<'_> {
         // Old and new processes side by side, and some that have just died: their slots rest
         // until nobody looks for their requests any more.
         let blocks = group.processes.saturating_mul(2).saturating_add(8);
-        GroupSpec { slots: spec.slots_per_process().saturating_mul(blocks), ..spec }
+        // Service scripts need none, but memory has a size.
+        let slots = spec.slots_per_process().saturating_mul(blocks).max(1);
+        GroupSpec { slots, ..spec }
     }
 
     fn embedded(&self, python: PythonVersion) -> Embedded {

@@ -25,6 +25,14 @@ pub(super) fn group<'r>(
         );
         return Err(Failure::new(500, 152, text));
     }
+    if group.definition.threads == 0 {
+        let text = format!(
+            "Daemon process group '{name}' has no threads: it runs service scripts and takes no \
+             requests: {}",
+            subject(job.request)
+        );
+        return Err(Failure::new(500, 1011, text));
+    }
     Ok(group)
 }
 

@@ -24,6 +24,7 @@ mod processes;
 mod python_options;
 mod regression;
 mod reload;
+mod service;
 mod signals;
 mod start_response;
 mod streams;

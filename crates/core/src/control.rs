@@ -81,6 +81,13 @@ pub struct EngineSpec {
     pub ignores_case: bool,
 }
 
+impl EngineSpec {
+    /// Whether the process runs service scripts instead of requests.
+    pub fn is_service(&self) -> bool {
+        self.is_daemon && self.threads_per_process == 0
+    }
+}
+
 /// A daemon group as the supervisor starts it. Descriptors attached to the message, in this
 /// order: listener, slots, process table, error log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -74,26 +74,34 @@ fn run() -> Result<i32, StartupError> {
     }
     prepare(daemon)?;
     let Some(runtime) = start_python(daemon) else { return Ok(1) };
-    let is_service = daemon.spec.threads == 0;
-    if is_service {
-        // A service script runs in place of workers, for as long as it likes.
+    let has_worked = if daemon.spec.engine.is_service() {
+        // Its script runs in place of workers, for as long as it likes.
         daemon.tell(&FromDaemon::Ready);
+        runtime.run_service(&|| daemon.is_draining());
+        true
+    } else {
+        work(daemon, runtime)
+    };
+    if has_worked {
+        stop(daemon, runtime);
     }
+    Ok(i32::from(!has_worked))
+}
+
+/// Serves requests until the process drains; false when it cannot.
+fn work(daemon: &'static Daemon, runtime: &'static Runtime) -> bool {
     daemon.preload_since.set(Moment::now());
     daemon.watch();
     runtime.run_import_scripts(&|| daemon.is_draining());
     daemon.preload_since.clear();
     let crew = daemon.crew.get_or_init(|| Crew::start(daemon, runtime));
-    if crew.is_empty() && !is_service && !daemon.is_draining() {
+    if crew.is_empty() && !daemon.is_draining() {
         daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));
-        return Ok(1);
+        return false;
     }
-    if !is_service {
-        daemon.tell(&FromDaemon::Ready);
-    }
+    daemon.tell(&FromDaemon::Ready);
     crew.join();
-    stop(daemon, runtime);
-    Ok(0)
+    true
 }
 
 /// Everything that must be in place before Python and threads are.

@@ -54,6 +54,13 @@ pub(crate) fn kick(thread: i32) {
     unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) };
 }
 
+/// Sends SIGTERM to the first thread, where Python's handlers run.
+pub(crate) fn terminate_first_thread() {
+    let process = std::process::id();
+    // SAFETY: tgkill only takes numbers; the first thread's is that of the process.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, process, libc::SIGTERM) };
+}
+
 /// A real-time signal that programs have no use for by convention.
 fn kick_signal() -> i32 {
     libc::SIGRTMIN() + 7

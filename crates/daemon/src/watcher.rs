@@ -112,12 +112,14 @@ impl Watcher {
         match message {
             Some(Ok(ToDaemon::Drain { reason, limit })) => {
                 self.daemon.begin_drain(Drain::Graceful, reason);
+                self.stop_service();
                 if let Some(limit) = unless_zero(limit) {
                     self.rules.limit_drain(Moment::now().after(limit));
                 }
             }
             Some(Ok(ToDaemon::Stop)) => {
                 self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
+                self.stop_service();
             }
             // It is configured once, before there is a watcher.
             Some(Ok(ToDaemon::Configure { .. }) | Err(_)) => {}
@@ -126,7 +128,15 @@ impl Watcher {
                 // process of this group.
                 self.is_alone = true;
                 self.daemon.begin_drain(Drain::Graceful, Reason::ShutdownSignal);
+                self.stop_service();
             }
+        }
+    }
+
+    /// A service script knows nothing of drains: it is asked to end as by an operator.
+    fn stop_service(&self) {
+        if self.daemon.spec.engine.is_service() {
+            signals::terminate_first_thread();
         }
     }
 }

@@ -126,6 +126,16 @@ def stack_lines():
     return text.rstrip("\n").split("\n")
 
 
+def leave_on_sigterm():
+    """Makes SIGTERM end a service script like sys.exit()."""
+    import signal
+
+    def leave(signalnum, frame):
+        sys.exit()
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 def dump_on_fatal_signals():
     """Sends the stacks of all threads to the error log when the process dies of a signal."""
     import faulthandler

@@ -36,13 +36,13 @@ impl Interpreter {
         attach::attach(self.main, self.pointer)
     }
 
-    /// Lets CPython itself write stacks when the process dies of a signal.
-    pub(crate) fn enable_faulthandler(&self) {
+    /// Calls a function of `bootstrap.py` without arguments; what goes wrong is logged.
+    pub(crate) fn call_bootstrap(&self, name: &str, tag: &str) {
         let Some(attached) = self.attach() else { return };
         let py = attached.py();
-        if let Err(raised) = self.state.bootstrap.call(py, "dump_on_fatal_signals", &[]) {
-            let text = "WSGI0067: stacks will not be written when the process dies of a signal.";
-            traceback::write_raised(py, &self.state.bootstrap, None, text, raised);
+        if let Err(raised) = self.state.bootstrap.call(py, name, &[]) {
+            let text = format!("{tag}: exception raised by {name}() in {}.", self.place);
+            traceback::write_raised(py, &self.state.bootstrap, None, &text, raised);
         }
     }
 

@@ -20,17 +20,21 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tags {
     compile: &'static str,
-    exit: &'static str,
+    /// `None` where a script may leave without a word.
+    exit: Option<&'static str>,
     execute: &'static str,
 }
 
 /// Tags of a script loaded for a request.
 pub(crate) const IN_REQUEST: Tags =
-    Tags { compile: "WSGI0105", exit: "WSGI0107", execute: "WSGI0109" };
+    Tags { compile: "WSGI0105", exit: Some("WSGI0107"), execute: "WSGI0109" };
 
 /// Tags of a script loaded when the process starts.
 pub(crate) const AT_START: Tags =
-    Tags { compile: "WSGI0106", exit: "WSGI0108", execute: "WSGI0110" };
+    Tags { compile: "WSGI0106", exit: Some("WSGI0108"), execute: "WSGI0110" };
+
+/// Tags of a service script.
+pub(crate) const AS_SERVICE: Tags = Tags { exit: None, ..AT_START };
 
 /// Loads a script. A failure is logged here; the turn is given up and the next request tries
 /// again.
@@ -72,9 +76,12 @@ pub(crate) fn load(
                     format!("SystemExit exception raised by WSGI script '{shown}' ignored."),
                 )
             } else {
-                (tags.execute, format!("Unable to execute WSGI script '{shown}' as Python module."))
+                let text = format!("Unable to execute WSGI script '{shown}' as Python module.");
+                (Some(tags.execute), text)
             };
-            report(py, interpreter, tag, &shown, &text, exception);
+            if let Some(tag) = tag {
+                report(py, interpreter, tag, &shown, &text, exception);
+            }
             None
         }
     }

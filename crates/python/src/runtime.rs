@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use wsgi_core::{
-    control::EngineSpec,
+    control::{EngineSpec, ImportScript},
     exchange::{Exchange, Outcome},
     head::{RequestHead, flag},
     level::Level,
@@ -16,7 +16,7 @@ use crate::{
     dump, guard,
     interpreter::{Interpreter, Interpreters},
     lease::Lease,
-    loader,
+    loader::{self, Tags},
     log::{self, ProcessLog},
     object::Py,
     script::{self, Found},
@@ -50,7 +50,7 @@ impl Runtime {
         config::initialise(&spec)?;
         let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
         if spec.is_daemon && !dump::prepare() {
-            interpreters.main().enable_faulthandler();
+            interpreters.main().call_bootstrap("dump_on_fatal_signals", "WSGI0067");
         }
         let startup = Startup::default();
         Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup }))
@@ -65,32 +65,53 @@ impl Runtime {
             }
             let group = import.application_group.as_bytes();
             match self.interpreters.get(group, &self.spec) {
-                Ok(interpreter) => self.preload(interpreter, import.path.as_bytes()),
-                Err(reason) => log::process(
-                    Level::CRIT,
-                    &format!(
-                        "WSGI0040: cannot acquire interpreter '{}' to preload WSGI script '{}': \
-                         {reason}",
-                        import.application_group, import.path
-                    ),
-                ),
+                Ok(interpreter) => {
+                    self.preload(interpreter, import.path.as_bytes(), loader::AT_START);
+                }
+                Err(reason) => log_no_interpreter(import, &reason),
             }
         }
     }
 
-    fn preload(&self, interpreter: &Interpreter, path: &[u8]) {
+    /// Loads a script; whether that went well.
+    fn preload(&self, interpreter: &Interpreter, path: &[u8], tags: Tags) -> bool {
         let found = interpreter.scripts.find(path, None);
-        let Some(attached) = interpreter.attach() else { return };
+        let Some(attached) = interpreter.attach() else { return false };
         let py = attached.py();
         let loaded = match found {
             Found::Ready(loaded) | Found::Changed(loaded) => Some(loaded),
             Found::Missing(turn) => {
                 let ignores_case = self.spec.ignores_case;
-                loader::load(py, interpreter, path, ignores_case, turn, loader::AT_START)
+                loader::load(py, interpreter, path, ignores_case, turn, tags)
             }
         };
+        let is_loaded = loaded.is_some();
         if let Some(loaded) = loaded {
             script::release(py, loaded);
+        }
+        is_loaded
+    }
+
+    /// Runs the scripts of a process without worker threads, in their order, until one of them
+    /// fails or leaves. In the main interpreter SIGTERM makes the running one leave; scripts may
+    /// set handlers of their own. Called by the process's first thread.
+    pub fn run_service(&self, should_stop: &dyn Fn() -> bool) {
+        for import in &self.spec.import_scripts {
+            let group = import.application_group.as_bytes();
+            let made = self.interpreters.get(group, &self.spec);
+            let Ok(interpreter) = made.inspect_err(|reason| log_no_interpreter(import, reason))
+            else {
+                return;
+            };
+            if group.is_empty() {
+                interpreter.call_bootstrap("leave_on_sigterm", "WSGI0090");
+            }
+            if should_stop() {
+                return;
+            }
+            if !self.preload(interpreter, import.path.as_bytes(), loader::AS_SERVICE) {
+                return;
+            }
         }
     }
 
@@ -176,6 +197,16 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.end();
     }
+}
+
+fn log_no_interpreter(import: &ImportScript, reason: &str) {
+    log::process(
+        Level::CRIT,
+        &format!(
+            "WSGI0040: cannot acquire interpreter '{}' to preload WSGI script '{}': {reason}",
+            import.application_group, import.path
+        ),
+    );
 }
 
 /// Ends a sub-interpreter; false when threads of it are still running.

@@ -149,7 +149,9 @@ fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap, log: &Ref<'_>) 
     let error = log_stream::new(py, log, Target::Process(Standard::Error))?;
     let output = log_stream::new(py, log, Target::Process(Standard::Output))?;
     bootstrap.call(py, "set_streams", &[&error, &output])?;
-    bootstrap.call(py, "restrict_signals", &[&error])?;
+    if !spec.is_service() {
+        bootstrap.call(py, "restrict_signals", &[&error])?;
+    }
     bootstrap.call(py, "warm_up", &[])?;
     let user = optional(py, spec.user.as_ref().map(|(name, _)| name))?;
     let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_millis(100);
 
 /// The longest pause.
-const LONGEST: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 
 /// Failed attempts after which a group counts as failing: requests are then answered instead of
 /// waiting.

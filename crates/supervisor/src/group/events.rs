@@ -6,6 +6,7 @@ use wsgi_core::{control::FromDaemon, level::Level, reason::Reason};
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
 
 use crate::{
+    backoff,
     event::Poller,
     member::{Heard, Link, Member, Terms},
 };
@@ -28,7 +29,8 @@ impl Group {
         match heard {
             Heard::Message(FromDaemon::Ready) if member.process.state == ProcessState::Starting => {
                 member.mark_ready(now);
-                if member.generation == self.generation {
+                // A service has shown nothing yet: what counts is how long it runs.
+                if member.generation == self.generation && !self.spec.engine.is_service() {
                     self.note_success();
                 }
             }
@@ -113,8 +115,19 @@ impl Group {
         if is_current && !member.was_ready() && !self.is_ending {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.note_failure(&reason, context.now);
+        } else if is_current && self.spec.engine.is_service() {
+            self.note_service_end(&member, context.now);
         }
         true
+    }
+
+    /// A service that ends soon after its start is not started again at once.
+    fn note_service_end(&mut self, member: &Member, now: Instant) {
+        let ran = member.ready_since.map(|since| now.saturating_duration_since(since));
+        match ran {
+            Some(ran) if ran >= backoff::LONGEST => self.backoff.reset(),
+            _ => self.backoff.fail(now),
+        }
     }
 
     fn log_end(&self, member: &Member, end: End, was_draining: bool) {

@@ -134,6 +134,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Define `application` in the script, or name the callable by WSGICallableObject.",
     },
     Message {
+        code: 90,
+        meaning: "SIGTERM cannot be made to end a service script.",
+        remedy: "The traceback follows.",
+    },
+    Message {
         code: 94,
         meaning: "A directory of python-path (or WSGIPythonPath) could not be added to `sys.path`; the others are.",
         remedy: "The traceback follows; usually a `.pth` file in it cannot be read.",
@@ -402,6 +407,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 1010,
         meaning: "A request was for a handler bound by WSGIHandlerScript, which does not act in this version; the file was not sent.",
         remedy: "Serve the application through WSGIScriptAlias or the handler wsgi-script.",
+    },
+    Message {
+        code: 1011,
+        meaning: "A request was for a group with `threads=0`, which runs service scripts only.",
+        remedy: "Send the URL to another group (WSGIProcessGroup), or give the group threads.",
     },
     Message {
         code: 1020,

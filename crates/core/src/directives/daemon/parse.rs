@@ -62,9 +62,6 @@ fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
              other means"
         )));
     }
-    if options.threads == Some(0) {
-        later.push("threads=0 (service scripts)");
-    }
     line.later_options(&later);
     if !line.facts.is_root() && options.wants_identity() {
         let name = line.directive.name;
