@@ -114,6 +114,7 @@ fn add_environment(job: &Job<'_>, builder: &mut RequestHeadBuilder) -> bool {
     let request = job.request;
     let Some(environment) = request.environment() else { return request.is_https() };
     let mut is_https = request.is_https();
+    const FILENAME: u16 = number("SCRIPT_FILENAME");
     for (key, value) in environment.entries() {
         let (key, value) = (key.to_bytes(), value.map(CStr::to_bytes));
         match keys::number_of(key) {
@@ -122,6 +123,8 @@ fn add_environment(job: &Job<'_>, builder: &mut RequestHeadBuilder) -> bool {
                     builder.known(number, Some(seen));
                 }
             }
+            // httpd's is replaced by ours.
+            Some(FILENAME) => {}
             // What is hidden is not well known.
             Some(number) => builder.known(number, value),
             None if key == b"HTTPS" => is_https |= value.is_some_and(says_yes),

@@ -261,6 +261,20 @@ both_modes! {
         found.is("HTTP_X_HEADER", "mine");
     }
 
+    fn what_the_gateway_says_cannot_be_set(mode) {
+        let server = Httpd::with(
+            "WSGIScriptAlias /app @apps@/environ.py\n\
+             SetEnv wsgi.version other\nSetEnv wsgi.url_scheme other\n\
+             SetEnv mod_wsgi.callable_object other",
+        )
+        .mode(mode)
+        .start();
+        let found = environ(&server, "/app", &[]);
+        assert_eq!(found.repr("wsgi.version"), Some("(1, 0)"));
+        found.is("wsgi.url_scheme", "http");
+        found.is("mod_wsgi.callable_object", "application");
+    }
+
     fn an_authenticated_user_is_named(mode) {
         let server = Httpd::with(
             "WSGIScriptAlias /app @apps@/environ.py\n\
