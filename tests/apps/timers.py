@@ -74,6 +74,17 @@ def crash(environ):
     ctypes.string_at(0)
 
 
+def overflow(environ):
+    """Exhausts the stack of C."""
+    import sys
+
+    sys.setrecursionlimit(10**9)
+    nested = []
+    for _ in range(10**6):
+        nested = [nested]
+    return repr(nested)
+
+
 def hang_at_exit(environ):
     def hang():
         _note(environ, "at-exit")

@@ -98,4 +98,14 @@ one! {
         server.wait_for_log("terminated by signal 11");
         assert_eq!(waiting.response().status(), 502);
     }
+
+    fn an_exhausted_stack_leaves_them_too() {
+        ours!("it dies without a word");
+        let server = group("threads=1");
+        server.allow_log("WSGI0146");
+        assert_eq!(server.get("/overflow").status(), 502);
+        server.wait_for_log("WSGI1224: Fatal signal 11 in daemon process 'app'");
+        server.wait_for_log("GET /overflow");
+        server.wait_for_log("in overflow");
+    }
 }

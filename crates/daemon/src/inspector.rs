@@ -58,12 +58,12 @@ impl Inspectors {
     }
 
     /// Does the work in the thread of a group, after what was asked of it before. The watcher is
-    /// woken then.
+    /// woken then. `None` when there is no such thread.
     pub(crate) fn ask<T: Send + Sync + 'static>(
         &self,
         group: &[u8],
         work: impl FnOnce(&dyn Host) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> Option<Answer<T>> {
         let answer = Arc::new(OnceLock::new());
         let place = Arc::clone(&answer);
         let job: Job = Box::new(move |host| {
@@ -72,11 +72,8 @@ impl Inspectors {
         });
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = threads.entry(group.to_vec()).or_insert_with(|| self.start());
-        if let Some(inspector) = thread {
-            // The thread is gone only when the process ends: nobody waits for the answer then.
-            inspector.jobs.send(job).ok();
-        }
-        Answer(answer)
+        thread.as_ref()?.jobs.send(job).ok()?;
+        Some(Answer(answer))
     }
 
     fn start(&self) -> Option<Inspector> {

@@ -30,7 +30,7 @@ use std::{
     thread,
 };
 
-use wsgi_core::{control::FromDaemon, level::Level, reason::Reason, version};
+use wsgi_core::{control::FromDaemon, level::Level, version};
 use wsgi_ipc::logline::ErrorLog;
 use wsgi_python::{ProcessLog, Runtime};
 
@@ -180,13 +180,6 @@ fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
         inspectors.end();
     }
     runtime.stop();
-    let (requests, age) = (daemon.begun(), Moment::now().since(daemon.start).as_secs_f64());
-    let reason = daemon.reason().map_or("end of its script", Reason::name);
-    daemon.log.log(
-        Level::INFO,
-        &format!(
-            "Exiting daemon process '{group}' ({reason}) after {requests} requests in {age:.1} \
-             seconds."
-        ),
-    );
+    let epitaph = daemon.epitaph();
+    daemon.log.log(Level::INFO, &format!("Exiting daemon process '{group}' {epitaph}."));
 }

@@ -242,6 +242,13 @@ impl Daemon {
         self.workers.iter().map(WorkerState::begun).sum()
     }
 
+    /// Why the process ends, what it has done and for how long: for its last line in the log.
+    pub(crate) fn epitaph(&self) -> String {
+        let reason = self.reason().map_or("end of its script", Reason::name);
+        let age = Moment::now().since(self.start).as_secs_f64();
+        format!("({reason}) after {} requests in {age:.1} seconds", self.begun())
+    }
+
     /// All worker threads have ended; what is left is the interpreter's end.
     pub(crate) fn begin_finalizing(&self) {
         self.is_finalizing.store(true, Ordering::Release);

@@ -36,6 +36,15 @@ pub(crate) const AT_START: Tags =
 /// Tags of a service script.
 pub(crate) const AS_SERVICE: Tags = Tags { exit: None, ..AT_START };
 
+/// Why a script is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotLoaded {
+    /// It has failed, which is logged.
+    Failed,
+    /// `RequestTimeout` was raised in it.
+    Interrupted,
+}
+
 /// Loads a script. A failure is logged here; the turn is given up and the next request tries
 /// again.
 pub(crate) fn load(
@@ -45,7 +54,7 @@ pub(crate) fn load(
     ignores_case: bool,
     turn: Turn,
     tags: Tags,
-) -> Option<std::sync::Arc<Loaded>> {
+) -> Result<std::sync::Arc<Loaded>, NotLoaded> {
     let shown = String::from_utf8_lossy(path).into_owned();
     let (mtime, source) = py.detached(|| {
         let text = format!("Loading WSGI script '{shown}' into {}.", interpreter.place);
@@ -62,13 +71,17 @@ pub(crate) fn load(
         Err(raised) => {
             let text = format!("Could not read or compile source file '{shown}'.");
             report(py, interpreter, tags.compile, &shown, &text, raised.take(py));
-            return None;
+            return Err(NotLoaded::Failed);
         }
     };
     match execute(py, path, &code, mtime, ignores_case) {
-        Ok(loaded) => Some(turn.finish(loaded)),
+        Ok(loaded) => Ok(turn.finish(loaded)),
         Err(raised) => {
             let exception = raised.take(py);
+            let timeout = interpreter.state.request_timeout.get(py);
+            if exception.as_ref().is_some_and(|exception| exception.is_instance(timeout)) {
+                return Err(NotLoaded::Interrupted);
+            }
             let is_exit = exception.as_ref().is_some_and(|e| e.is_exception(Class::SystemExit));
             let (tag, text) = if is_exit {
                 (
@@ -82,7 +95,7 @@ pub(crate) fn load(
             if let Some(tag) = tag {
                 report(py, interpreter, tag, &shown, &text, exception);
             }
-            None
+            Err(NotLoaded::Failed)
         }
     }
 }

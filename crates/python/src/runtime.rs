@@ -79,14 +79,14 @@ impl Runtime {
         let Some(attached) = interpreter.attach() else { return false };
         let py = attached.py();
         let loaded = match found {
-            Found::Ready(loaded) | Found::Changed(loaded) => Some(loaded),
+            Found::Ready(loaded) | Found::Changed(loaded) => Ok(loaded),
             Found::Missing(turn) => {
                 let ignores_case = self.spec.ignores_case;
                 loader::load(py, interpreter, path, ignores_case, turn, tags)
             }
         };
-        let is_loaded = loaded.is_some();
-        if let Some(loaded) = loaded {
+        let is_loaded = loaded.is_ok();
+        if let Ok(loaded) = loaded {
             script::release(py, loaded);
         }
         is_loaded

@@ -43,10 +43,13 @@ impl Deadlock {
         let Some(inspectors) = round.daemon.inspectors.get() else { return };
         self.next = Some(round.now.after(PAUSE));
         for group in groups(round) {
+            if self.attempts.contains_key(&group) {
+                continue;
+            }
             let asked = group.clone();
-            self.attempts.entry(group).or_insert_with_key(|group| {
-                (inspectors.ask(group, move |host| host.take_turn(&asked)), round.now)
-            });
+            if let Some(answer) = inspectors.ask(&group, move |host| host.take_turn(&asked)) {
+                self.attempts.insert(group, (answer, round.now));
+            }
         }
     }
 }

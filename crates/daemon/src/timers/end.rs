@@ -31,8 +31,10 @@ impl ForcedEnd {
             daemon.log.log(
                 Level::INFO,
                 &format!(
-                    "Aborting daemon process '{}' after its shutdown timeout of {} seconds.",
+                    "Aborting daemon process '{}' {}: it has not ended within its shutdown timeout of \
+                     {} seconds.",
                     daemon.group(),
+                    daemon.epitaph(),
                     limit.as_secs()
                 ),
             );

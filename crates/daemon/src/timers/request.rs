@@ -7,7 +7,7 @@ use std::time::Duration;
 use wsgi_core::{level::Level, reason::Reason, timers::unless_zero};
 
 use super::{Busy, Round};
-use crate::{clock::Moment, inspector::Answer, progress::Seen};
+use crate::{clock::Moment, inspector::Answer, progress::Seen, state::Drain};
 
 /// How long the interpreter lock is waited for before the record is written without a stack.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,8 +28,8 @@ struct Case {
 
 #[derive(Debug)]
 enum Stage {
-    /// Its stack is being taken, until then.
-    Looking(Answer<Option<Vec<String>>>, Moment),
+    /// Its stack is being taken, if it can be, until then.
+    Looking(Option<Answer<Option<Vec<String>>>>, Moment),
     /// It was interrupted, and has until then.
     Interrupted(Moment),
     /// Nobody waits for it.
@@ -39,6 +39,10 @@ enum Stage {
 impl RequestTimeout {
     pub(super) fn check(&mut self, round: &Round) -> Option<Moment> {
         let limit = round.daemon.spec.timers.request_limit(round.daemon.spec.threads)?;
+        if round.daemon.drain() == Drain::Stop {
+            // What still runs has the shutdown timeout.
+            return None;
+        }
         let mut next = None;
         for busy in &round.busy {
             let due = busy.since.after(limit);
@@ -85,8 +89,9 @@ impl Case {
     fn advance(&mut self, round: &Round) {
         match &self.stage {
             Stage::Looking(answer, until) => {
-                if answer.get().is_some() || round.now >= *until {
-                    self.report(round, answer.get().and_then(Option::as_ref));
+                let found = answer.as_ref().map_or(Some(&None), Answer::get);
+                if found.is_some() || round.now >= *until {
+                    self.report(round, found.and_then(Option::as_ref));
                     self.act(round);
                 }
             }
@@ -131,7 +136,8 @@ impl Case {
         let Some(inspectors) = round.daemon.inspectors.get() else { return };
         let (group, thread) = (self.seen.application_group.clone(), self.seen.identity);
         let (worker, number) = (self.busy.worker, self.seen.number);
-        inspectors.ask(&self.seen.application_group, move |host| {
+        // What has come of it shows when the time is over.
+        let _answer = inspectors.ask(&self.seen.application_group, move |host| {
             host.interrupt(&group, thread, &|work| worker.interrupt(number, work))
         });
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     interpreter::Interpreter,
     lease::Lease,
-    loader,
+    loader::{self, NotLoaded},
     log::{self, Serving},
     object::{Object, Py, PyResult, Raised},
     runtime::Runtime,
@@ -159,8 +159,11 @@ fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -
             let (path, ignores_case) = (request.head.script, runtime.spec().ignores_case);
             let interpreter = request.interpreter;
             match loader::load(py, interpreter, path, ignores_case, turn, loader::IN_REQUEST) {
-                Some(loaded) => loaded,
-                None => return Produced::Nothing(Outcome::Failed(500)),
+                Ok(loaded) => loaded,
+                Err(NotLoaded::Failed) => return Produced::Nothing(Outcome::Failed(500)),
+                Err(NotLoaded::Interrupted) => {
+                    return Produced::Nothing(report::interrupted(py, request));
+                }
             }
         }
     };

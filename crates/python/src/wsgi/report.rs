@@ -13,9 +13,7 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
     let Some(exception) = raised.take(py) else { return request.failed(500) };
     let state = &request.interpreter.state;
     if exception.is_instance(state.request_timeout.get(py)) {
-        let text = "Request interrupted by RequestTimeout; thread recovered.";
-        py.detached(|| request.exchange.log(Level::INFO, text));
-        return request.failed(504);
+        return interrupted(py, request);
     }
     let is_client_gone = request.lease.response().is_client_gone();
     if is_client_gone && exception.is_exception(Class::Os) {
@@ -32,6 +30,13 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
         &exception,
     );
     request.failed(500)
+}
+
+/// Logs that `RequestTimeout` has ended the request, and says how it ends then.
+pub(crate) fn interrupted(py: Py<'_>, request: &Request<'_>) -> Outcome {
+    let text = "Request interrupted by RequestTimeout; thread recovered.";
+    py.detached(|| request.exchange.log(Level::INFO, text));
+    request.failed(504)
 }
 
 /// Logs that looking up `close` failed.

@@ -9,6 +9,7 @@
 mod body;
 mod files;
 mod input;
+mod inspect;
 mod interpreters;
 mod logs;
 mod reload;
