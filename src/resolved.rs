@@ -252,6 +252,7 @@ impl Surroundings<'_> {
             queue_timeout: group.queue_timeout.map_or(0, seconds),
             log_level: log::level_of(home),
             limits: group.limits,
+            buffers: group.buffers,
             dumps_core: process::dumps_core(),
             memory_soft_limit: group.memory_soft_limit.unwrap_or(0),
             keeps_on_restart: group.keeps_on_restart,

@@ -17,6 +17,7 @@
 //! write to it too.
 
 pub(crate) mod body;
+pub(crate) mod client_socket;
 pub(crate) mod commands;
 pub(crate) mod exclusive;
 pub(crate) mod guard;

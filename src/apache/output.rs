@@ -20,6 +20,7 @@ pub(crate) struct Output<'r> {
     allocator: NonNull<ffi::apr_bucket_alloc_t>,
     held: usize,
     unflushed: bool,
+    has_stalled: bool,
 }
 
 impl<'r> Output<'r> {
@@ -36,6 +37,7 @@ impl<'r> Output<'r> {
             allocator,
             held: 0,
             unflushed: false,
+            has_stalled: false,
         })
     }
 
@@ -125,6 +127,11 @@ impl<'r> Output<'r> {
         self.unflushed || self.held > 0
     }
 
+    /// Whether the client took nothing for longer than a write may wait.
+    pub(crate) fn has_stalled(&self) -> bool {
+        self.has_stalled
+    }
+
     /// Sends everything to the client.
     pub(crate) fn flush(&mut self) -> Result<(), SendError> {
         // SAFETY: a live allocator.
@@ -182,6 +189,7 @@ impl<'r> Output<'r> {
         };
         // SAFETY: a live brigade; what filters left in it is done with.
         unsafe { ffi::apr_brigade_cleanup(self.brigade.as_ptr().cast()) };
+        self.has_stalled |= status.cast_unsigned() == ffi::APR_TIMEUP;
         if self.request.is_aborted() {
             return Err(SendError::ClientGone);
         }

@@ -20,7 +20,7 @@ use super::{
     upload::Upload,
 };
 use crate::{
-    apache::{hook::Status, log},
+    apache::{client_socket::WriteLimit, hook::Status, log},
     request::{Failure, Job, Responder, subject},
     resolved::Group,
     supervisor::{Connection, Link},
@@ -44,6 +44,8 @@ pub(super) struct Errand<'r, 'c> {
 pub(super) struct Conversation<'r, 'c> {
     errand: Errand<'r, 'c>,
     responder: Responder<'r>,
+    /// Holds while the response is sent.
+    write_limit: Option<WriteLimit<'r>>,
     connection: Connection,
     frames: FrameReader,
     /// When the daemon was last heard of.
@@ -52,6 +54,8 @@ pub(super) struct Conversation<'r, 'c> {
     expects_more: bool,
     /// Since when a block has waited for a flush.
     unflushed: Option<Instant>,
+    /// Bytes passed on since the last flush.
+    relayed: u64,
     /// Whether a frame has told that a process has begun the request. A slot forgets it when it
     /// is used again, which may happen while this side waits for its client.
     is_begun: bool,
@@ -96,11 +100,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
         Self {
             errand,
             responder,
+            write_limit: None,
             connection,
             frames: FrameReader::new(),
             heard: Instant::now(),
             expects_more: false,
             unflushed: None,
+            relayed: 0,
             is_begun: false,
         }
     }
@@ -158,12 +164,15 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Kind::Head => {
                     let head = ResponseHead::decode(payload).map_err(io::Error::other)?;
                     begin_response(&mut self.responder, self.errand.group, &head)?;
+                    self.limit_writes();
                     Step::Next
                 }
                 Kind::Data => {
                     // Held back until the connection is silent: `await_frames` flushes.
                     self.expects_more = header.flags & MORE != 0;
-                    sent(self.responder.write(payload, Pace::More))?
+                    let written = self.responder.write(payload, Pace::More);
+                    self.relayed += payload.len() as u64;
+                    sent(written.and_then(|()| self.flush_when_full()))?
                 }
                 Kind::File => {
                     let extent = Extent::decode(payload).map_err(io::Error::other)?;
@@ -185,6 +194,27 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 return Ok(Some(step));
             }
         }
+    }
+
+    /// `response-socket-timeout` holds from the head on: until then the client may be sending.
+    fn limit_writes(&mut self) {
+        if let Some(limit) = self.errand.group.definition.response_socket_timeout {
+            self.write_limit = WriteLimit::set(self.errand.job.request, limit);
+        }
+    }
+
+    /// A filter that collects output must not collect more than `response-buffer-size`.
+    fn flush_when_full(&mut self) -> Result<(), SendError> {
+        if self.relayed < u64::from(self.errand.group.definition.response_buffer_size) {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), SendError> {
+        self.relayed = 0;
+        self.unflushed = None;
+        self.responder.flush()
     }
 
     /// The body is part of a file, which httpd sends itself.
@@ -236,8 +266,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             let since = *self.unflushed.get_or_insert_with(Instant::now);
             let delay = self.errand.group.definition.response_flush_delay;
             if !self.poll(delay.saturating_sub(since.elapsed())) || since.elapsed() >= delay {
-                self.unflushed = None;
-                return self.responder.flush();
+                return self.flush();
             }
         }
         Ok(())
@@ -283,6 +312,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
     }
 
     fn finish(self, step: Step) -> Result<Verdict<'r>, Failure> {
+        self.tell_stall();
         Ok(match step {
             Step::Requeue if !self.responder.has_begun() => Verdict::NotStarted(self.responder),
             Step::Complete { keeps } => {
@@ -301,6 +331,18 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Verdict::Answered(self.responder.truncate())
             }
         })
+    }
+
+    /// A client that has gone is no news; one that stays and takes nothing may be.
+    fn tell_stall(&self) {
+        if self.responder.client_has_stalled() {
+            let text = format!(
+                "Unable to proxy response to client (write timeout): daemon process group '{}', {}",
+                self.errand.group.definition.name,
+                subject(self.errand.job.request)
+            );
+            log::request(self.errand.job.request, Level::ERROR, Some(120), &text);
+        }
     }
 
     fn after_end_of_file(self) -> Result<Verdict<'r>, Failure> {

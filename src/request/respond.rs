@@ -173,6 +173,11 @@ impl<'r> Responder<'r> {
         self.state == State::Sending && self.output.is_unflushed()
     }
 
+    /// Whether the client took nothing for longer than a write may wait.
+    pub(crate) fn client_has_stalled(&self) -> bool {
+        self.output.has_stalled()
+    }
+
     /// Sends everything so far to the client.
     pub(crate) fn flush(&mut self) -> Result<(), SendError> {
         if self.state == State::Sending { self.output.flush() } else { Ok(()) }

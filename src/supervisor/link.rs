@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use wsgi_core::control::Buffers;
 use wsgi_ipc::{
     scoreboard::{Slots, TableReader},
     socket,
@@ -22,6 +23,8 @@ pub(crate) struct Link {
     pub(crate) slots: Slots,
     /// What has become of the group's processes.
     pub(crate) processes: TableReader,
+    /// Sizes for the buffers of new connections.
+    buffers: Buffers,
     /// Connections on which a daemon thread waits for this child's next request.
     kept: Mutex<Vec<OwnedFd>>,
 }
@@ -39,9 +42,10 @@ impl Link {
         address: BorrowedFd<'_>,
         slots: Slots,
         processes: TableReader,
+        buffers: Buffers,
     ) -> io::Result<Self> {
         let address = address.try_clone_to_owned()?;
-        Ok(Self { address, slots, processes, kept: Mutex::default() })
+        Ok(Self { address, slots, processes, buffers, kept: Mutex::default() })
     }
 
     /// A connection that was kept, the most recently used one.
@@ -56,7 +60,20 @@ impl Link {
     pub(crate) fn connect(&self, limit: Duration, may_keep: bool) -> io::Result<Connection> {
         let socket = socket::connect_within(self.address.as_fd(), limit)?;
         socket::set_receive_limit(socket.as_fd(), HEARTBEAT)?;
+        self.size_buffers(socket.as_fd());
         Ok(Connection { socket, is_kept: false, may_keep })
+    }
+
+    /// What one end sends the other receives. Towards the daemon there must be room for a request
+    /// that nobody reads yet, so that buffer only grows. Sizes that the system does not allow were
+    /// logged when the listener got them.
+    fn size_buffers(&self, socket: BorrowedFd<'_>) {
+        if self.buffers.receive > 0 {
+            socket::grow_send_buffer(socket, self.buffers.receive).ok();
+        }
+        if self.buffers.send > 0 {
+            socket::set_receive_buffer(socket, self.buffers.send).ok();
+        }
     }
 
     /// Keeps a connection for the next request.

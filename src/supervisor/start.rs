@@ -76,7 +76,13 @@ pub(crate) fn hand_over(server: Server<'_>, main: &MainState) -> Result<(), Stri
         let memory = parent
             .memory(name, group)
             .map_err(|error| format!("cannot create the socket of group \"{name}\": {error}"))?;
-        let link = memory.link().map_err(|error| format!("group \"{name}\": {error}"))?;
+        for (code, text) in memory.size_buffers(group.definition.buffers) {
+            let text = format!("WSGIDaemonProcess {name}: {text}");
+            log::server(server, Level::WARNING, Some(code), &text);
+        }
+        let link = memory
+            .link(group.definition.buffers)
+            .map_err(|error| format!("group \"{name}\": {error}"))?;
         // Set once for a configuration; a second post_config gets a configuration of its own.
         group.link.set(link).ok();
     }
@@ -87,16 +93,14 @@ pub(crate) fn hand_over(server: Server<'_>, main: &MainState) -> Result<(), Stri
 
 impl Parent {
     fn memory(&mut self, name: &str, group: &Group) -> io::Result<&GroupMemory> {
-        let slots = group.spec.slots;
         match self.groups.entry(name.to_owned()) {
             std::collections::btree_map::Entry::Occupied(entry) => {
                 let memory = entry.into_mut();
-                memory.fit(slots)?;
+                memory.fit(group)?;
                 Ok(memory)
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let backlog = group.definition.listen_backlog;
-                Ok(entry.insert(GroupMemory::create(backlog, slots)?))
+                Ok(entry.insert(GroupMemory::create(group)?))
             }
         }
     }

@@ -82,6 +82,22 @@ one! {
         }
     }
 
+    fn what_arranges_sockets_that_we_do_not_have_is_taken_without_a_word() {
+        let server = Httpd::with(
+            "WSGISocketPrefix @root@/run/other\nWSGISocketRotation Off\nWSGIAcceptMutex flock\n\
+             WSGIDaemonProcess app threads=2 socket-user=@user@\n\
+             WSGIScriptAlias / @apps@/hello.py process-group=app",
+        )
+        .start();
+        assert_eq!(server.get("/").ok(), "Hello, WSGI\n");
+        for name in ["WSGISocket", "WSGIAcceptMutex", "socket-user"] {
+            assert_eq!(server.log_count(name), 0, "{name}");
+        }
+        for line in ["WSGIAcceptMutex spinlock", "WSGIDaemonProcess app socket-user=nobody-here"] {
+            Httpd::refuses(line);
+        }
+    }
+
     fn a_directive_whose_effect_comes_later_says_so_once() {
         ours!("they act there");
         let server = Httpd::with(

@@ -5,6 +5,7 @@
 mod support;
 
 mod applications;
+mod buffers;
 mod chroot;
 mod directives;
 mod environ;

@@ -131,6 +131,8 @@ pub struct GroupSpec {
     pub log_level: Level,
     /// What a process may use of the machine.
     pub limits: Limits,
+    /// Buffers of the sockets to httpd.
+    pub buffers: Buffers,
     /// Whether a process that crashes may leave an image (`CoreDumpDirectory`).
     pub dumps_core: bool,
     /// What its processes watch over themselves.
@@ -160,6 +162,16 @@ pub struct Limits {
     pub virtual_memory: u64,
     /// Bytes of the stack of a worker thread.
     pub stack_size: u64,
+}
+
+/// Buffers of the connections between httpd and a group in bytes, as seen from the daemon; 0 is the
+/// system's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Buffers {
+    /// For what the daemon sends.
+    pub send: u32,
+    /// For what the daemon receives.
+    pub receive: u32,
 }
 
 /// How the processes of a group change to new code.

@@ -112,6 +112,7 @@ impl<'a> Worker<'a> {
     }
 
     fn serve(&mut self, connection: OwnedFd) {
+        self.size_buffers(&connection);
         let stream = Arc::new(TimedStream::new(connection, self.daemon.spec.socket_timeout));
         forked::set_connection(self.index as usize, Some(stream.socket()));
         let mut received = 0;
@@ -134,6 +135,18 @@ impl<'a> Worker<'a> {
         forked::set_connection(self.index as usize, None);
         if self.is_kept {
             self.daemon.slots.set_kept(self.slot(), false);
+        }
+    }
+
+    /// Accepted sockets do not take these over from their listener. Sizes that the system does not
+    /// allow were logged when httpd set them there.
+    fn size_buffers(&self, connection: &OwnedFd) {
+        let buffers = self.daemon.spec.buffers;
+        if buffers.send > 0 {
+            socket::set_send_buffer(connection.as_fd(), buffers.send).ok();
+        }
+        if buffers.receive > 0 {
+            socket::set_receive_buffer(connection.as_fd(), buffers.receive).ok();
         }
     }
 

@@ -27,6 +27,7 @@ what we do differently.
 | refused | would restrict access and does not yet: httpd does not start with it |
 | no effect yet | checked and kept; one line at INFO says that it has no effect |
 | inert | accepted for old configurations, without meaning |
+| not needed | checked; what it arranges is not needed here, see [differences.md](differences.md) |
 
 ";
 
@@ -83,6 +84,7 @@ impl Status {
             Self::RefusedUntilItActs => "refused",
             Self::EffectLater => "no effect yet",
             Self::Inert => "inert",
+            Self::NotNeeded => "not needed",
         }
     }
 }

@@ -195,7 +195,7 @@ impl<'a> Line<'a> {
         let name = self.directive.name;
         let status = self.directive.status;
         match status {
-            Status::Acts => {}
+            Status::Acts | Status::NotNeeded => {}
             Status::RefusedUntilItActs => {
                 return Err(ConfigError(format!(
                     "{name} does not act in this version and is refused, because ignoring it \

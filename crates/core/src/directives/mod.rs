@@ -100,6 +100,8 @@ pub enum Status {
     EffectLater,
     /// Accepted for old configurations, without meaning since mod_wsgi 6.
     Inert,
+    /// Validated, and that is all: what it arranges is not needed here, nobody misses an effect.
+    NotNeeded,
 }
 
 /// One directive.

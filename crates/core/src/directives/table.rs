@@ -3,7 +3,7 @@
 
 use super::Arguments::{Flag, Iterate, Raw, Section, Take1, Take12};
 use super::Context::{AuthConfig, FileInfo, Global, Server, ServerOrDirectory};
-use super::Status::{Acts, EffectLater, Inert, RefusedUntilItActs};
+use super::Status::{Acts, EffectLater, Inert, NotNeeded, RefusedUntilItActs};
 use super::line::Line;
 use super::site::ConfigError;
 use super::{Arguments, Context, Directive, Status};
@@ -317,21 +317,21 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGISocketPrefix",
-        (Global, Take1, EffectLater),
+        (Global, Take1, NotNeeded),
         "DefaultRuntimeDir/wsgi",
         "Beginning of the names of sockets and locks, relative to ServerRoot.",
         i::socket_prefix,
     ),
     row(
         "WSGISocketRotation",
-        (Global, Flag, EffectLater),
+        (Global, Flag, NotNeeded),
         "On",
         "Whether socket names change at a restart.",
         |l| b::global_flag(l, |g| &mut g.socket_rotation),
     ),
     row(
         "WSGIAcceptMutex",
-        (Global, Take1, EffectLater),
+        (Global, Take1, NotNeeded),
         "default",
         "Kind of lock around accepting: default, flock, fcntl, sysvsem, posixsem or pthread.",
         i::accept_mutex,

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs, io,
     os::{
-        fd::{AsRawFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::{DirBuilderExt, PermissionsExt},
     },
     path::{Path, PathBuf},
@@ -48,9 +48,14 @@ impl Listener {
         rustix::net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
         let address = open_address(&path);
         fs::remove_file(&path)?;
-        rustix::net::listen(&socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        set_backlog(socket.as_fd(), backlog)?;
         Ok(Self { socket, address: address? })
     }
+}
+
+/// Sets how many connections may wait at a listener, from now on.
+pub fn set_backlog(listener: BorrowedFd<'_>, backlog: u32) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
 }
 
 fn open_address(path: &Path) -> io::Result<OwnedFd> {
@@ -140,7 +145,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 mod tests {
     use super::*;
     use crate::socket::{receive_exact, send_vectored};
-    use std::{io::IoSlice, os::fd::AsFd, time::Instant};
+    use std::{io::IoSlice, time::Instant};
 
     #[test]
     fn only_the_address_descriptor_leads_to_the_listener() {
@@ -170,6 +175,16 @@ mod tests {
         };
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(start.elapsed() >= limit);
+    }
+
+    #[test]
+    fn a_listener_gets_another_backlog() {
+        let listener = Listener::create(0).unwrap();
+        let limit = Duration::from_millis(20);
+        let _first = connect(listener.address.as_fd()).unwrap();
+        assert!(connect_within(listener.address.as_fd(), limit).is_err());
+        set_backlog(listener.socket.as_fd(), 8).unwrap();
+        let _second = connect_within(listener.address.as_fd(), limit).unwrap();
     }
 
     #[test]

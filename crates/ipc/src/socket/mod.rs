@@ -11,11 +11,12 @@ mod stream;
 mod timed;
 
 pub use backlog::waiting;
-pub use listener::{Listener, accept, connect, connect_within};
+pub use listener::{Listener, accept, connect, connect_within, set_backlog};
 pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
 pub use passing::{is_readable_file, receive_with_descriptors, send_with_descriptor};
 pub use stream::{
-    is_hung_up, poll_readable, receive_exact, receive_some, send_vectored, set_receive_limit,
-    set_send_limit, set_timeouts, shutdown, stream_pair,
+    grow_send_buffer, is_hung_up, poll_readable, receive_exact, receive_some, send_vectored,
+    set_receive_buffer, set_receive_limit, set_send_buffer, set_send_limit, set_timeouts, shutdown,
+    stream_pair,
 };
 pub use timed::TimedStream;

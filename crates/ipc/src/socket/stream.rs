@@ -11,7 +11,10 @@ use rustix::{
     net::{
         AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags,
         SocketType,
-        sockopt::{Timeout, set_socket_timeout},
+        sockopt::{
+            Timeout, set_socket_recv_buffer_size, set_socket_send_buffer_size, set_socket_timeout,
+            socket_send_buffer_size,
+        },
     },
 };
 
@@ -42,6 +45,29 @@ pub fn set_receive_limit(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<
 /// Limits how long one send may wait; when it passes, the call fails with `WouldBlock`.
 pub fn set_send_limit(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
     Ok(set_socket_timeout(socket, Timeout::Send, Some(limit))?)
+}
+
+/// Sets the bytes that may be on their way from this end; the system has limits of its own.
+pub fn set_send_buffer(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    Ok(set_socket_send_buffer_size(socket, size(bytes))?)
+}
+
+/// Sets the bytes that may wait at this end.
+pub fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    Ok(set_socket_recv_buffer_size(socket, size(bytes))?)
+}
+
+/// [`set_send_buffer`], unless there is room for as much already.
+pub fn grow_send_buffer(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    // The kernel adds as much again for its own records, and tells the sum.
+    if socket_send_buffer_size(socket)? >= size(bytes).saturating_mul(2) {
+        return Ok(());
+    }
+    set_send_buffer(socket, bytes)
+}
+
+fn size(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Sends all bytes of all parts, in one system call unless the peer is slower than the buffer.
@@ -178,6 +204,19 @@ mod tests {
         assert!(!is_hung_up(left.as_fd()), "bytes are no end");
         drop(right);
         assert!(is_hung_up(left.as_fd()));
+    }
+
+    #[test]
+    fn a_send_buffer_grows_and_does_not_shrink_by_accident() {
+        let (left, _right) = stream_pair().unwrap();
+        let size = || socket_send_buffer_size(&left).unwrap();
+        let default = size();
+        grow_send_buffer(left.as_fd(), 4096).unwrap();
+        assert_eq!(size(), default);
+        set_send_buffer(left.as_fd(), 4096).unwrap();
+        assert_eq!(size(), 8192);
+        grow_send_buffer(left.as_fd(), 8192).unwrap();
+        assert_eq!(size(), 16384);
     }
 
     #[test]

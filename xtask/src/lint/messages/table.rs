@@ -74,6 +74,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason; the process runs all the same.",
     },
     Message {
+        code: 62,
+        meaning: "The system refuses the size of `send-buffer-size=`; the system's own is used.",
+        remedy: "The text names the reason.",
+    },
+    Message {
+        code: 63,
+        meaning: "The system refuses the size of `receive-buffer-size=`; the system's own is used.",
+        remedy: "The text names the reason.",
+    },
+    Message {
         code: 67,
         meaning: "Python's own handler of fatal signals cannot be installed.",
         remedy: "The traceback follows.",
@@ -192,6 +202,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 119,
         meaning: "The daemon process ended, or stopped answering, in the middle of a response; the client sees it as incomplete.",
         remedy: "The text says how the process ended; the application's own traceback, if any, stands before it.",
+    },
+    Message {
+        code: 120,
+        meaning: "A client took nothing of its response for longer than a write may wait; the response is incomplete.",
+        remedy: "Slow or broken clients are normal. The limit is `response-socket-timeout=`, else `socket-timeout=`, else the Timeout of httpd.",
     },
     Message {
         code: 124,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::value::Value;
 use crate::control::ReloadMode;
-use crate::directives::Status::{self, Acts, EffectLater};
+use crate::directives::Status::{self, Acts, EffectLater, NotNeeded};
 use crate::directives::site::Account;
 
 /// One option of WSGIDaemonProcess.
@@ -96,7 +96,7 @@ daemon_options! {
         stack_size: u64 = "stack-size", Acts, default "that of the system",
             "Stack of a worker thread in bytes.",
             |v| v.limit("stack size", 1);
-        socket_user: Account = "socket-user", EffectLater, default "the `User` of httpd",
+        socket_user: Account = "socket-user", NotNeeded, default "the `User` of httpd",
             "Owner of the listening socket: a name or #uid.",
             |v| v.account("socket user", "Couldn't determine user name from socket user.");
         script_user: Account = "script-user", Acts, default "anyone",
@@ -169,24 +169,24 @@ daemon_options! {
         queue_timeout: Duration = "queue-timeout", Acts, default "0: none",
             "Seconds that a request may wait for a thread.",
             |v| v.seconds("queue timeout");
-        response_socket_timeout: Duration = "response-socket-timeout", EffectLater,
+        response_socket_timeout: Duration = "response-socket-timeout", Acts,
             default "0: socket-timeout, if given",
             "Seconds that one write to the client may take while a response is relayed.",
             |v| v.seconds("response socket timeout");
         response_flush_delay: Duration = "response-flush-delay", Acts, default "5",
             "Milliseconds without output after which what there is goes to the client; 0 is at once.",
             |v| v.milliseconds("response flush delay");
-        send_buffer_size: u32 = "send-buffer-size", EffectLater, default "0: that of the system",
+        send_buffer_size: u32 = "send-buffer-size", Acts, default "0: that of the system",
             "Send buffer of the listening socket in bytes, at least 512.",
             |v| v.buffer("Send buffer size", 512, "system default");
-        receive_buffer_size: u32 = "receive-buffer-size", EffectLater,
+        receive_buffer_size: u32 = "receive-buffer-size", Acts,
             default "0: that of the system",
             "Receive buffer of the listening socket in bytes, at least 512.",
             |v| v.buffer("Receive buffer size", 512, "system default");
         header_buffer_size: u32 = "header-buffer-size", Acts, default "0: 32768",
             "Longest response header (name and value) in bytes, at least 8192.",
             |v| v.buffer("Header buffer size", 8192, "default");
-        response_buffer_size: u32 = "response-buffer-size", EffectLater, default "0: 8388608",
+        response_buffer_size: u32 = "response-buffer-size", Acts, default "0: 8388608",
             "Bytes of a response that are relayed without a flush, at least 65536.",
             |v| v.buffer("Response buffer size", 65536, "default");
     }

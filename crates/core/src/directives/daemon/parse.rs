@@ -49,7 +49,7 @@ fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
         match option.status {
             Status::RefusedUntilItActs => refused = Some(option.name),
             Status::EffectLater => later.push(option.name),
-            Status::Acts | Status::Inert => {}
+            Status::Acts | Status::Inert | Status::NotNeeded => {}
         }
     }
     if options.script_user.is_some() && options.script_group.is_some() {

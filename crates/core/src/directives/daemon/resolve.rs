@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{DaemonOptions, DaemonProcess};
 use crate::{
-    control::{Limits, ReloadMode},
+    control::{Buffers, Limits, ReloadMode},
     directives::site::{Account, ConfigError, ServerId},
     ownership::ScriptOwner,
     timers::Timers,
@@ -27,6 +27,8 @@ const DEADLOCK_TIMEOUT: Duration = Duration::from_secs(300);
 const RESPONSE_FLUSH_DELAY: Duration = Duration::from_millis(5);
 /// Longest response header when none is given.
 const HEADER_BUFFER_SIZE: u32 = 32768;
+/// Bytes relayed without a flush when no number is given.
+const RESPONSE_BUFFER_SIZE: u32 = 8 << 20;
 
 /// What the options default to: httpd's settings when the configuration is complete.
 #[derive(Clone, Debug)]
@@ -115,8 +117,14 @@ pub struct DaemonGroup {
     pub queue_timeout: Option<Duration>,
     /// Idle time before what there is of a response is flushed to the client.
     pub response_flush_delay: Duration,
+    /// Time for one write to the client while a response is relayed; None for httpd's own limit.
+    pub response_socket_timeout: Option<Duration>,
     /// Longest response header line in bytes.
     pub header_buffer_size: u32,
+    /// Bytes of a response that are relayed without a flush.
+    pub response_buffer_size: u32,
+    /// Buffers of the sockets between httpd and the group.
+    pub buffers: Buffers,
     /// Bytes of memory above which a process is replaced; None for any.
     pub memory_soft_limit: Option<u64>,
     /// Whether a restart of httpd leaves the processes of an unchanged group alone.
@@ -141,6 +149,11 @@ fn unless_zero(timeout: Option<Duration>) -> Option<Duration> {
     timeout.filter(|timeout| !timeout.is_zero())
 }
 
+/// A size where 0 means the default.
+fn size(given: Option<u32>, default: u32) -> u32 {
+    given.filter(|size| *size != 0).unwrap_or(default)
+}
+
 /// A text where an empty one means none: what a template leaves when its variable is empty.
 fn unless_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
@@ -161,6 +174,20 @@ fn limits(options: &DaemonOptions) -> Limits {
         virtual_memory: options.virtual_memory_limit.unwrap_or(0),
         stack_size: options.stack_size.unwrap_or(0),
     }
+}
+
+/// The sizes of socket buffers.
+fn buffers(options: &DaemonOptions) -> Buffers {
+    Buffers {
+        send: options.send_buffer_size.unwrap_or(0),
+        receive: options.receive_buffer_size.unwrap_or(0),
+    }
+}
+
+/// `supplementary-groups` with the primary group in front.
+fn all_groups(primary: u32, supplementary: &[u32]) -> Vec<u32> {
+    let others = supplementary.iter().copied().filter(|group| *group != primary);
+    std::iter::once(primary).chain(others).collect()
 }
 
 /// Of the two options at most one was given.
@@ -187,10 +214,10 @@ impl DaemonProcess {
             uid: account.uid,
             gid,
             user_home: account.home.clone(),
-            supplementary_groups: options.supplementary_groups.as_ref().map(|groups| {
-                let others = groups.iter().copied().filter(|group| *group != gid);
-                std::iter::once(gid).chain(others).collect()
-            }),
+            supplementary_groups: options
+                .supplementary_groups
+                .as_ref()
+                .map(|groups| all_groups(gid, groups)),
             umask: options.umask,
             chroot: options.chroot.clone(),
             home: options.home.clone(),
@@ -219,10 +246,11 @@ impl DaemonProcess {
             socket_timeout: unless_zero(options.socket_timeout).unwrap_or(defaults.timeout),
             queue_timeout: unless_zero(options.queue_timeout),
             response_flush_delay: options.response_flush_delay.unwrap_or(RESPONSE_FLUSH_DELAY),
-            header_buffer_size: options
-                .header_buffer_size
-                .filter(|size| *size != 0)
-                .unwrap_or(HEADER_BUFFER_SIZE),
+            response_socket_timeout: unless_zero(options.response_socket_timeout)
+                .or(unless_zero(options.socket_timeout)),
+            header_buffer_size: size(options.header_buffer_size, HEADER_BUFFER_SIZE),
+            response_buffer_size: size(options.response_buffer_size, RESPONSE_BUFFER_SIZE),
+            buffers: buffers(options),
             memory_soft_limit: options.memory_soft_limit.filter(|bytes| *bytes != 0),
             keeps_on_restart: options.on_restart.unwrap_or(false),
             reload: options.reload.unwrap_or_default(),

@@ -6,7 +6,7 @@ use super::super::daemon::{DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
 use crate::{
-    control::{Limits, ReloadMode},
+    control::{Buffers, Limits, ReloadMode},
     mapping::{Lookups, handler_script, resolve},
     ownership::ScriptOwner,
     timers::Timers,
@@ -67,7 +67,10 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         socket_timeout: Duration::from_secs(60),
         queue_timeout: None,
         response_flush_delay: Duration::from_millis(5),
+        response_socket_timeout: None,
         header_buffer_size: 32768,
+        response_buffer_size: 8_388_608,
+        buffers: Buffers::default(),
         memory_soft_limit: None,
         keeps_on_restart: false,
         reload: ReloadMode::Restart,
@@ -144,6 +147,23 @@ fn the_owner_of_scripts_is_known_by_number() {
     assert_eq!(owner("script-user=root"), Some(ScriptOwner::User(0)));
     assert_eq!(owner("script-group=media"), Some(ScriptOwner::Group(1002)));
     assert_eq!(group("script-user=#1000", false).unwrap().script_owner, owner("script-user=blog"));
+}
+
+#[test]
+fn sizes_of_buffers_and_the_limit_of_writes_to_the_client() {
+    let found = group(
+        "send-buffer-size=1024 receive-buffer-size=2048 response-buffer-size=65536 \
+         response-socket-timeout=7 socket-timeout=9",
+        true,
+    )
+    .unwrap();
+    assert_eq!(found.buffers, Buffers { send: 1024, receive: 2048 });
+    assert_eq!(found.response_buffer_size, 65536);
+    assert_eq!(found.response_socket_timeout, Some(Duration::from_secs(7)));
+    let found = group("response-buffer-size=0 response-socket-timeout=0 socket-timeout=9", true);
+    let found = found.unwrap();
+    assert_eq!(found.response_buffer_size, 8_388_608);
+    assert_eq!(found.response_socket_timeout, Some(Duration::from_secs(9)));
 }
 
 #[test]
