@@ -10,6 +10,7 @@ mod chroot;
 mod directives;
 mod environ;
 mod examples;
+mod failing_groups;
 mod faults;
 mod files;
 mod first_run;

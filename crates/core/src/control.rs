@@ -3,6 +3,8 @@
 //! Messages are JSON over SOCK_SEQPACKET sockets, one message a packet, descriptors attached as
 //! SCM_RIGHTS. They are few and rare, so being readable in a trace is worth more than bytes.
 
+use std::io;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{level::Level, reason::Reason, timers::Timers};
@@ -104,8 +106,8 @@ pub struct GroupSpec {
     pub identity: Option<Identity>,
     /// File mode creation mask; `None` inherits.
     pub umask: Option<u32>,
-    /// Root directory; `None` is that of httpd. All other paths are as seen below it, except
-    /// `program`.
+    /// Root directory; `None` is that of httpd. The daemon's own paths are as seen below it:
+    /// those of `engine`, and the working directory.
     pub chroot: Option<String>,
     /// Working directory; `None` inherits.
     pub working_directory: Option<String>,
@@ -187,6 +189,21 @@ pub enum ReloadMode {
 }
 
 impl GroupSpec {
+    /// The tag and the text for a working directory that cannot be entered: it was given, or is the
+    /// home directory of the user.
+    pub fn describe_directory_failure(&self, error: &io::Error) -> (&'static str, String) {
+        let directory = self.working_directory.as_deref().unwrap_or("/");
+        match self.engine.home {
+            Some(_) => {
+                ("WSGI0009", format!("cannot change to home directory '{directory}': {error}"))
+            }
+            None => (
+                "WSGI0010",
+                format!("cannot change to the user's home directory '{directory}': {error}"),
+            ),
+        }
+    }
+
     /// Slots that one process needs: a thread that is stuck in a request keeps its slot while
     /// another thread takes its place.
     pub fn slots_per_process(&self) -> u32 {

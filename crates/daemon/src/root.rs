@@ -17,9 +17,7 @@ pub(crate) fn enter(spec: &GroupSpec) -> Result<(), Failure> {
     })?;
     // Without a directory below it, the working directory would be a way out.
     let directory = spec.working_directory.as_deref().unwrap_or("/");
-    std::env::set_current_dir(directory).map_err(|error| {
-        ("WSGI0009", format!("cannot change to home directory '{directory}': {error}"))
-    })
+    std::env::set_current_dir(directory).map_err(|error| spec.describe_directory_failure(&error))
 }
 
 fn change() -> io::Result<()> {

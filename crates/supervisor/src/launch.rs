@@ -87,10 +87,7 @@ impl SetupFailure {
                 let root = spec.chroot.as_deref().unwrap_or_default();
                 ("WSGI0003", format!("cannot change root directory to '{root}': {error}"))
             }
-            Some(Step::Directory) => {
-                let directory = spec.working_directory.as_deref().unwrap_or_default();
-                ("WSGI0009", format!("cannot change to home directory '{directory}': {error}"))
-            }
+            Some(Step::Directory) => spec.describe_directory_failure(error),
             Some(Step::Program) => ("WSGI0025", format!("cannot run '{}': {error}", spec.program)),
             Some(Step::Descriptors | Step::ParentDeath) | None => {
                 ("WSGI0025", format!("cannot set up the process: {error}"))

@@ -140,7 +140,7 @@ fn a_child_that_cannot_become_a_daemon_says_at_which_step() {
     rig.wait("the other reason", || {
         rig.wait_failing().contains("home directory '/nowhere/at/all'").then_some(())
     });
-    assert!(rig.log().contains("WSGI0009: "), "{}", rig.log());
+    assert!(rig.log().contains("WSGI0010: "), "{}", rig.log());
 }
 
 #[test]

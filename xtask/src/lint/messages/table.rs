@@ -44,6 +44,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Check that `home=` exists and that the group's user may enter it.",
     },
     Message {
+        code: 10,
+        meaning: "A daemon process could not change to the home directory of its user, where it starts without `home=`.",
+        remedy: "Give the group a `home=` that exists and that its user may enter.",
+    },
+    Message {
         code: 22,
         meaning: "A worker thread of a daemon process could not be started.",
         remedy: "Too many threads or too little memory: lower `threads=`, or raise the limits of httpd's service.",
