@@ -226,6 +226,7 @@ impl Surroundings<'_> {
                 python_eggs: group.python_eggs.clone(),
                 switch_interval: group.switch_interval.map(microseconds),
                 home: group.home.clone(),
+                reload: group.reload,
                 user: Some((account.name.clone(), account.home.clone())),
                 import_scripts: self.import_scripts(&group.name, group.chroot.as_deref()),
                 ..self.engine()
@@ -256,7 +257,6 @@ impl Surroundings<'_> {
             dumps_core: process::dumps_core(),
             memory_soft_limit: group.memory_soft_limit.unwrap_or(0),
             keeps_on_restart: group.keeps_on_restart,
-            reload: group.reload,
             reload_on: group.reload_on.clone(),
             timers: group.timers,
             slots: 0,

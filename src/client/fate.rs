@@ -56,6 +56,9 @@ fn describe(pid: u32, end: End) -> String {
         End::Signaled(signal) => {
             format!("process {pid} was terminated by signal {signal} ({})", signal_name(signal))
         }
+        End::OutOfMemory => {
+            format!("process {pid} was killed by the kernel for want of memory (SIGKILL)")
+        }
         End::Unknown => format!("process {pid} is gone"),
     }
 }
@@ -68,7 +71,7 @@ fn signal_name(signal: i32) -> &'static str {
         libc::SIGHUP => "SIGHUP",
         libc::SIGILL => "SIGILL",
         libc::SIGINT => "SIGINT",
-        libc::SIGKILL => "SIGKILL, perhaps for want of memory",
+        libc::SIGKILL => "SIGKILL",
         libc::SIGPIPE => "SIGPIPE",
         libc::SIGSEGV => "SIGSEGV",
         libc::SIGSYS => "SIGSYS",

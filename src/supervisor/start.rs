@@ -30,6 +30,9 @@ use crate::{
 /// A supervisor that lived shorter than this died while starting.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 
+/// Seconds that httpd may take to read a configuration.
+const CLAIM: u32 = 30;
+
 /// How often in a row it may die while starting before starts are spaced out.
 const QUICK_STARTS: u32 = 3;
 
@@ -159,6 +162,16 @@ impl Parent {
         socket::send_packet(control, &control::encode(&ToSupervisor::Commit)?, &[])
     }
 
+    /// httpd restarts: whether the module is in the new configuration shows when that hands itself
+    /// over, or does not.
+    fn let_go(&self) {
+        let Some(running) = &self.running else { return };
+        if let Ok(message) = control::encode(&ToSupervisor::Unclaimed(CLAIM)) {
+            // One that cannot be told has gone, or goes on as it was.
+            socket::send_packet(running.control.as_fd(), &message, &[]).ok();
+        }
+    }
+
     fn stop(&mut self, limit: Duration) {
         let Some(running) = self.running.take() else { return };
         let told = control::encode(&ToSupervisor::Stop)
@@ -178,13 +191,16 @@ impl Parent {
 fn stop_with(server: Server<'_>) {
     let (parent_pid, limit) = (process::own_pid(), longest_stop(server));
     server.at_configuration_end(move |server| {
-        // A child's exit runs the cleanups it inherited; a restart keeps the supervisor.
-        if process::own_pid() != parent_pid || !mpm::is_exiting() {
+        // A child's exit runs the cleanups it inherited.
+        if process::own_pid() != parent_pid {
             return;
         }
-        process::close_listeners();
-        if let Some(Ok(mut parent)) = parent(server).map(RefCell::try_borrow_mut) {
+        let Some(Ok(mut parent)) = parent(server).map(RefCell::try_borrow_mut) else { return };
+        if mpm::is_exiting() {
+            process::close_listeners();
             parent.stop(limit);
+        } else {
+            parent.let_go();
         }
     });
 }

@@ -23,7 +23,7 @@ pub mod descriptor {
 pub const SUPERVISOR_CONTROL: i32 = 3;
 
 /// A script to run when a process starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImportScript {
     /// The file.
     pub path: String,
@@ -69,6 +69,8 @@ pub struct EngineSpec {
     pub home: Option<String>,
     /// Name and home directory of the user the process runs as, to correct `os.environ`.
     pub user: Option<(String, String)>,
+    /// What becomes of a script that has changed; of httpd's children, nothing but `Restart`.
+    pub reload: ReloadMode,
     /// Scripts to run at start, in configuration order.
     pub import_scripts: Vec<ImportScript>,
     /// `WSGIPythonOptimize`.
@@ -145,8 +147,6 @@ pub struct GroupSpec {
     pub memory_soft_limit: u64,
     /// Whether the processes of an unchanged group outlive a restart of httpd.
     pub keeps_on_restart: bool,
-    /// How the processes change to new code.
-    pub reload: ReloadMode,
     /// Patterns of files whose change reloads the group.
     pub reload_on: Vec<String>,
 }
@@ -229,6 +229,9 @@ pub enum ToSupervisor {
     Group(Box<GroupSpec>),
     /// The configuration is complete: start what is new, replace what was there, end the rest.
     Commit,
+    /// The configuration that was handed over has gone; another one follows within so many
+    /// seconds, unless the module is in it no more.
+    Unclaimed(u32),
     /// httpd stops: drain everything, then exit.
     Stop,
 }
@@ -244,7 +247,14 @@ pub enum ToDaemon {
         epoch: u64,
         /// First of its slots.
         first_slot: u32,
+        /// What to load before it is ready, because the process whose place it takes has it.
+        preload: Vec<ImportScript>,
+        /// Whether it is of no use when one of them cannot be loaded.
+        is_trial: bool,
     },
+    /// The group's error log was opened again: the attached descriptor takes the place of standard
+    /// output and error.
+    ErrorLog,
     /// Take no new request, finish what is running, end.
     Drain {
         /// Why.
@@ -263,6 +273,16 @@ pub enum FromDaemon {
     Ready,
     /// A script has changed: this process drains, the whole group wants new processes.
     Stale,
+    /// A script was loaded.
+    Loaded(ImportScript),
+    /// A loaded script has changed (modification time in µs); the process goes on with the old
+    /// code (`reload=rolling`).
+    Changed {
+        /// The script.
+        script: ImportScript,
+        /// The file's modification time in µs.
+        mtime: i64,
+    },
     /// The process has had its time and serves on until another one has taken its place.
     Retire(Reason),
     /// The process cannot start, for this reason (already logged), and ends.

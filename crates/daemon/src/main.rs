@@ -16,6 +16,7 @@ mod inspector;
 mod limits;
 mod output;
 mod progress;
+mod reporter;
 mod root;
 mod signals;
 mod startup;
@@ -30,15 +31,20 @@ use std::{
     thread,
 };
 
-use wsgi_core::{control::FromDaemon, level::Level, version};
+use wsgi_core::{
+    control::{FromDaemon, ImportScript},
+    level::Level,
+    version,
+};
 use wsgi_ipc::logline::ErrorLog;
-use wsgi_python::{ProcessLog, Runtime};
+use wsgi_python::Runtime;
 
 use crate::{
     clock::Moment,
     crew::Crew,
     inspector::Inspectors,
-    startup::{Descriptors, StartupError},
+    reporter::Reporter,
+    startup::{Assignment, Descriptors, StartupError},
     state::Daemon,
     watcher::Watcher,
 };
@@ -61,7 +67,8 @@ fn main() {
 
 fn run() -> Result<i32, StartupError> {
     let descriptors = Descriptors::take()?;
-    let (spec, epoch, first_slot) = startup::configure(&descriptors.control)?;
+    let Assignment { spec, epoch, first_slot, preload, is_trial } =
+        startup::configure(&descriptors.control)?;
     let daemon = Daemon::new(spec, epoch, first_slot, descriptors)
         .map_err(|error| StartupError::System("map the request slots", error))?;
     // Its threads may outlive `main` until the process ends.
@@ -80,7 +87,7 @@ fn run() -> Result<i32, StartupError> {
         runtime.run_service(&|| daemon.is_draining());
         true
     } else {
-        work(daemon, runtime)
+        work(daemon, runtime, &preload, is_trial)
     };
     if has_worked {
         stop(daemon, runtime);
@@ -89,11 +96,17 @@ fn run() -> Result<i32, StartupError> {
 }
 
 /// Serves requests until the process drains; false when it cannot.
-fn work(daemon: &'static Daemon, runtime: &'static Runtime) -> bool {
-    daemon.preload_since.set(Moment::now());
-    daemon.watch();
-    runtime.run_import_scripts(&|| daemon.is_draining());
-    daemon.preload_since.clear();
+fn work(
+    daemon: &'static Daemon,
+    runtime: &'static Runtime,
+    preload: &[ImportScript],
+    is_trial: bool,
+) -> bool {
+    let failed = load(daemon, runtime, preload);
+    if let Some(script) = failed.filter(|_| is_trial) {
+        daemon.tell(&FromDaemon::Failed(format!("'{}' cannot be loaded", script.path)));
+        return false;
+    }
     let crew = daemon.crew.get_or_init(|| Crew::start(daemon, runtime));
     if crew.is_empty() && !daemon.is_draining() {
         daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));
@@ -102,6 +115,26 @@ fn work(daemon: &'static Daemon, runtime: &'static Runtime) -> bool {
     daemon.tell(&FromDaemon::Ready);
     crew.join();
     true
+}
+
+/// Loads what is configured, and what the process has whose place this one takes; the first of
+/// the latter that does not load.
+fn load<'a>(
+    daemon: &'static Daemon,
+    runtime: &'static Runtime,
+    preload: &'a [ImportScript],
+) -> Option<&'a ImportScript> {
+    daemon.preload_since.set(Moment::now());
+    daemon.watch();
+    runtime.run_import_scripts(&|| daemon.is_draining());
+    let mut failed = None;
+    for script in preload.iter().filter(|_| !daemon.is_draining()) {
+        if !runtime.preload(script) {
+            failed = failed.or(Some(script));
+        }
+    }
+    daemon.preload_since.clear();
+    failed
 }
 
 /// Everything that must be in place before Python and threads are.
@@ -143,19 +176,10 @@ fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
     Ok(())
 }
 
-/// Messages of the interpreter outside requests.
-struct Log(&'static Daemon);
-
-impl ProcessLog for Log {
-    fn log(&self, level: Level, record: &str) {
-        self.0.log.log(level, record);
-    }
-}
-
 fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     let group = daemon.group();
     daemon.log.log(Level::INFO, &format!("Initializing Python in daemon process '{group}'."));
-    match Runtime::start(daemon.spec.engine.clone(), Box::new(Log(daemon))) {
+    match Runtime::start(daemon.spec.engine.clone(), Box::new(Reporter::new(daemon))) {
         Ok(runtime) => {
             daemon.inspectors.get_or_init(|| Inspectors::new(daemon, runtime));
             Some(runtime)

@@ -3,11 +3,11 @@
 use std::{
     ffi::CString,
     io,
-    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
 use rustix::{fs::FileType, io::FdFlags};
-use wsgi_core::control::{GroupSpec, ToDaemon, decode, descriptor};
+use wsgi_core::control::{GroupSpec, ImportScript, ToDaemon, decode, descriptor};
 use wsgi_ipc::socket;
 
 /// Longest control message.
@@ -64,15 +64,43 @@ fn take(number: i32, expected: FileType) -> Result<OwnedFd, StartupError> {
     Ok(owned)
 }
 
-/// Waits for the first message: the group, the number of this process and its first slot.
-pub(crate) fn configure(control: &OwnedFd) -> Result<(GroupSpec, u64, u32), StartupError> {
+/// What the supervisor wants of the process.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    /// The group.
+    pub(crate) spec: GroupSpec,
+    /// Number of this process in its group.
+    pub(crate) epoch: u64,
+    /// First of its slots.
+    pub(crate) first_slot: u32,
+    /// What to load before it is ready.
+    pub(crate) preload: Vec<ImportScript>,
+    /// It is of no use when one of them cannot be loaded.
+    pub(crate) is_trial: bool,
+}
+
+/// Waits for the first message.
+pub(crate) fn configure(control: &OwnedFd) -> Result<Assignment, StartupError> {
     let failed = |text: &str| StartupError::Configure(text.to_owned());
     let packet = socket::receive_packet(control.as_fd(), LONGEST_MESSAGE)
         .map_err(|error| failed(&error.to_string()))?;
     let (bytes, _) = packet.ok_or_else(|| failed("it is gone"))?;
     match decode(&bytes).map_err(|error| failed(&error.to_string()))? {
-        ToDaemon::Configure { group, epoch, first_slot } => Ok((*group, epoch, first_slot)),
-        ToDaemon::Drain { .. } | ToDaemon::Stop => Err(failed("unexpected message")),
+        ToDaemon::Configure { group, epoch, first_slot, preload, is_trial } => {
+            Ok(Assignment { spec: *group, epoch, first_slot, preload, is_trial })
+        }
+        ToDaemon::ErrorLog | ToDaemon::Drain { .. } | ToDaemon::Stop => {
+            Err(failed("unexpected message"))
+        }
+    }
+}
+
+/// Puts another error log in the place of standard output and error.
+pub(crate) fn replace_error_log(log: &OwnedFd) {
+    for number in [1, 2] {
+        // SAFETY: dup2 of an open descriptor onto the standard ones, which stay open; failing
+        // leaves the log that was there.
+        unsafe { libc::dup2(log.as_raw_fd(), number) };
     }
 }
 

@@ -15,7 +15,7 @@ use wsgi_ipc::socket;
 use crate::{
     clock::Moment,
     signals,
-    startup::LONGEST_MESSAGE,
+    startup::{self, LONGEST_MESSAGE},
     state::{Daemon, Drain},
     timers::Rules,
 };
@@ -108,8 +108,14 @@ impl Watcher {
 
     fn hear_supervisor(&mut self) {
         let packet = socket::receive_packet(self.daemon.control.as_fd(), LONGEST_MESSAGE);
-        let message = packet.ok().flatten().map(|(bytes, _)| decode::<ToDaemon>(&bytes));
+        let (message, descriptors) = match packet.ok().flatten() {
+            Some((bytes, descriptors)) => (Some(decode::<ToDaemon>(&bytes)), descriptors),
+            None => (None, Vec::new()),
+        };
         match message {
+            Some(Ok(ToDaemon::ErrorLog)) => {
+                descriptors.first().into_iter().for_each(startup::replace_error_log);
+            }
             Some(Ok(ToDaemon::Drain { reason, limit })) => {
                 self.daemon.begin_drain(Drain::Graceful, reason);
                 self.stop_service();

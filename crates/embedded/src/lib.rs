@@ -18,7 +18,7 @@ use wsgi_core::{
     exchange::Outcome,
     level::Level,
 };
-use wsgi_python::{ProcessLog, Runtime};
+use wsgi_python::{Notices, Runtime};
 
 use exchange::{HostExchange, log_to_host, slice, tell};
 use guard::guard;
@@ -116,7 +116,7 @@ fn thread_number() -> u32 {
 /// The server's error log.
 struct HostLog(HostTable);
 
-impl ProcessLog for HostLog {
+impl Notices for HostLog {
     fn log(&self, level: Level, record: &str) {
         // SAFETY: a null exchange means the server.
         unsafe { log_to_host(&self.0, std::ptr::null_mut(), level, record) }

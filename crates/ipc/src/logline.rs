@@ -78,6 +78,13 @@ fn format(level: Level, time: SystemTime, record: &str) -> String {
     out
 }
 
+/// A time as log lines show it, without brackets.
+pub fn time(time: SystemTime) -> String {
+    let mut text = String::new();
+    push_time(&mut text, time.duration_since(UNIX_EPOCH).unwrap_or_default());
+    text.trim_matches(['[', ']']).to_owned()
+}
+
 /// Control characters must not fake log lines or drive a terminal; written as httpd does.
 fn push_escaped(out: &mut String, line: &str) {
     for character in line.chars() {

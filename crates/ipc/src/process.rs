@@ -42,6 +42,13 @@ pub fn start_time(pid: u32) -> Option<u64> {
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+/// Bytes of memory that a process has in use; `None` when it is gone.
+pub fn resident_size(pid: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
 /// A child that has ended, reaped; `None` when none is waiting.
 pub fn reap_any() -> Option<(u32, End)> {
     let (pid, status) = rustix::process::wait(WaitOptions::NOHANG).ok().flatten()?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
-use wsgi_core::control::EngineSpec;
+use wsgi_core::control::{EngineSpec, ImportScript};
 
 use crate::{
     attach::{self, Attached, FirstState, InterpreterPointer},
@@ -26,6 +26,8 @@ pub(crate) struct Interpreter {
     pub(crate) state: State,
     /// The scripts loaded in it.
     pub(crate) scripts: Scripts,
+    /// Its application group.
+    pub(crate) name: String,
     /// How log records name it.
     pub(crate) place: String,
 }
@@ -50,6 +52,13 @@ impl Interpreter {
     pub(crate) fn end(&self, attached: Attached<'_>) -> bool {
         let Some(first) = &self.first else { return false };
         attach::end_interpreter(attached, self.pointer, self.main, first)
+    }
+
+    /// A script in this interpreter, as the process is told about it; a path that is no text
+    /// cannot be.
+    pub(crate) fn script(&self, path: &[u8]) -> Option<ImportScript> {
+        let path = std::str::from_utf8(path).ok()?.to_owned();
+        Some(ImportScript { path, application_group: self.name.clone() })
     }
 
     /// CPython's pointer.
@@ -141,7 +150,8 @@ fn keep(
     state: State,
 ) -> &'static Interpreter {
     let (place, scripts) = (place(spec, name), Scripts::default());
-    Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, place }))
+    let name = name.to_owned();
+    Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, name, place }))
 }
 
 /// How log records name an interpreter, in the original's words.

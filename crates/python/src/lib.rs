@@ -29,5 +29,5 @@ mod wsgi;
 
 pub use config::StartError;
 pub use dump::write_stacks;
-pub use log::ProcessLog;
+pub use log::Notices;
 pub use runtime::Runtime;

@@ -75,7 +75,13 @@ pub(crate) fn load(
         }
     };
     match execute(py, path, &code, mtime, ignores_case) {
-        Ok(loaded) => Ok(turn.finish(loaded)),
+        Ok(loaded) => {
+            let loaded = turn.finish(loaded);
+            if let Some(script) = interpreter.script(path) {
+                py.detached(|| log::loaded(&script));
+            }
+            Ok(loaded)
+        }
         Err(raised) => {
             let exception = raised.take(py);
             let timeout = interpreter.state.request_timeout.get(py);

@@ -1,39 +1,61 @@
-//! Where text goes: to the log of the request that a thread serves, or to the process's log.
+//! Where text goes: to the log of the request that a thread serves, or to the process's log; and
+//! what else the process is told.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use wsgi_core::level::Level;
+use wsgi_core::{control::ImportScript, level::Level};
 
 use crate::lease::Lease;
 
 /// Longest record made of one line: httpd cuts records at 8192 bytes, with its own fields.
 const LONGEST: usize = 7000;
 
-/// Takes log records that belong to no request.
-pub trait ProcessLog: Send + Sync {
+/// What the process that hosts Python is told beside its requests.
+pub trait Notices: Send + Sync {
     /// Logs one record, without a newline.
     fn log(&self, level: Level, record: &str);
+
+    /// A script was loaded into the interpreter of this application group.
+    fn loaded(&self, _script: &ImportScript) {}
+
+    /// The file of a loaded script has changed (modification time in µs), and the process goes
+    /// on with what it has loaded.
+    fn changed(&self, _script: &ImportScript, _mtime: i64) {}
 }
 
-static PROCESS_LOG: OnceLock<Box<dyn ProcessLog>> = OnceLock::new();
+static NOTICES: OnceLock<Box<dyn Notices>> = OnceLock::new();
 
 thread_local! {
     /// The request this thread serves.
     static CURRENT: Cell<Option<*const Lease>> = const { Cell::new(None) };
 }
 
-/// Sets the process's log; the first one stays.
-pub(crate) fn install(log: Box<dyn ProcessLog>) {
+/// Sets who is told; the first one stays.
+pub(crate) fn install(notices: Box<dyn Notices>) {
     // A second runtime is refused by its own OnceLock, so a refusal here loses nothing.
-    PROCESS_LOG.set(log).ok();
+    NOTICES.set(notices).ok();
+}
+
+/// Tells that a script was loaded. Call detached.
+pub(crate) fn loaded(script: &ImportScript) {
+    if let Some(notices) = NOTICES.get() {
+        notices.loaded(script);
+    }
+}
+
+/// Tells that a script has changed. Call detached.
+pub(crate) fn changed(script: &ImportScript, mtime: i64) {
+    if let Some(notices) = NOTICES.get() {
+        notices.changed(script, mtime);
+    }
 }
 
 /// Logs a record that belongs to no request.
 pub(crate) fn process(level: Level, record: &str) {
-    if let Some(log) = PROCESS_LOG.get() {
-        log.log(level, record);
+    if let Some(notices) = NOTICES.get() {
+        notices.log(level, record);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     interpreter::{Interpreter, Interpreters},
     lease::Lease,
     loader::{self, Tags},
-    log::{self, ProcessLog},
+    log::{self, Notices},
     object::Py,
     script::{self, Found},
     startup::Startup,
@@ -40,13 +40,13 @@ impl Runtime {
     /// that will call [`Runtime::stop`].
     pub fn start(
         spec: EngineSpec,
-        log: Box<dyn ProcessLog>,
+        notices: Box<dyn Notices>,
     ) -> Result<&'static Runtime, StartError> {
         // SAFETY: may be called at any time.
         if RUNTIME.get().is_some() || unsafe { pyo3_ffi::Py_IsInitialized() } != 0 {
             return Err(StartError::Twice);
         }
-        log::install(log);
+        log::install(notices);
         config::initialise(&spec)?;
         let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
         if spec.is_daemon && !dump::prepare() {
@@ -59,22 +59,27 @@ impl Runtime {
     /// Runs the scripts that are to be loaded at start, in their order, until `should_stop`.
     /// What goes wrong is logged; the script is then loaded by its first request.
     pub fn run_import_scripts(&self, should_stop: &dyn Fn() -> bool) {
-        for import in &self.spec.import_scripts {
-            if should_stop() {
-                return;
+        let scripts = self.spec.import_scripts.iter();
+        for script in scripts.take_while(|_| !should_stop()) {
+            self.preload(script);
+        }
+    }
+
+    /// Loads a script if it is not loaded; false when that goes wrong, which is logged.
+    pub fn preload(&self, script: &ImportScript) -> bool {
+        let group = script.application_group.as_bytes();
+        match self.interpreters.get(group, &self.spec) {
+            Ok(interpreter) => {
+                self.preload_into(interpreter, script.path.as_bytes(), loader::AT_START)
             }
-            let group = import.application_group.as_bytes();
-            match self.interpreters.get(group, &self.spec) {
-                Ok(interpreter) => {
-                    self.preload(interpreter, import.path.as_bytes(), loader::AT_START);
-                }
-                Err(reason) => log_no_interpreter(import, &reason),
+            Err(reason) => {
+                log_no_interpreter(script, &reason);
+                false
             }
         }
     }
 
-    /// Loads a script; whether that went well.
-    fn preload(&self, interpreter: &Interpreter, path: &[u8], tags: Tags) -> bool {
+    fn preload_into(&self, interpreter: &Interpreter, path: &[u8], tags: Tags) -> bool {
         let found = interpreter.scripts.find(path, None);
         let Some(attached) = interpreter.attach() else { return false };
         let py = attached.py();
@@ -109,7 +114,7 @@ impl Runtime {
             if should_stop() {
                 return;
             }
-            if !self.preload(interpreter, import.path.as_bytes(), loader::AS_SERVICE) {
+            if !self.preload_into(interpreter, import.path.as_bytes(), loader::AS_SERVICE) {
                 return;
             }
         }

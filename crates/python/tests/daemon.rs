@@ -13,13 +13,13 @@ use wsgi_core::{
     head::{RequestHead, RequestHeadBuilder, ResponseHead, flag},
     level::Level,
 };
-use wsgi_python::{ProcessLog, Runtime, StartError};
+use wsgi_python::{Notices, Runtime, StartError};
 
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Log;
 
-impl ProcessLog for Log {
+impl Notices for Log {
     fn log(&self, _level: Level, record: &str) {
         LOG.lock().unwrap().push(record.to_owned());
     }

@@ -13,13 +13,13 @@ use wsgi_core::{
     head::{RequestHead, RequestHeadBuilder, ResponseHead},
     level::Level,
 };
-use wsgi_python::{ProcessLog, Runtime};
+use wsgi_python::{Notices, Runtime};
 
 const SPEC: &str = "WSGI_TEST_SPEC";
 
 struct Quiet;
 
-impl ProcessLog for Quiet {
+impl Notices for Quiet {
     fn log(&self, _level: Level, _record: &str) {}
 }
 

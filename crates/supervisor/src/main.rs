@@ -11,7 +11,9 @@ mod event;
 mod group;
 mod launch;
 mod member;
+mod memory;
 mod supervisor;
+mod watch;
 
 use std::{
     io,

@@ -2,18 +2,18 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal};
 use wsgi_core::{
-    control::{FromDaemon, GroupSpec, ToDaemon, decode, encode},
+    control::{FromDaemon, GroupSpec, ImportScript, ToDaemon, decode, encode},
     reason::Reason,
 };
 use wsgi_ipc::{
-    process::ProcessHandle,
+    process::{ProcessHandle, resident_size},
     scoreboard::{End, Process, ProcessState, Slots, TableWriter},
     socket,
 };
@@ -25,6 +25,10 @@ const MESSAGES: u32 = 4096;
 
 /// Longest message of a daemon.
 const LONGEST_MESSAGE: usize = 64 << 10;
+
+/// Scripts of a process that are remembered at most, and the longest path of one.
+const SCRIPTS: usize = 500;
+const LONGEST_PATH: usize = 4096;
 
 /// What a process has beyond its shutdown timeout to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -111,6 +115,12 @@ pub(crate) struct Member {
     pub(crate) failure: Option<String>,
     /// Since when it has taken requests.
     pub(crate) ready_since: Option<Instant>,
+    /// Bytes of memory it had when it was ready.
+    pub(crate) size_at_start: u64,
+    /// The scripts it has loaded.
+    pub(crate) loaded: Vec<ImportScript>,
+    /// When it was started.
+    since: Instant,
     /// Another process shall take its place, for this reason.
     pub(crate) retiring: Option<Reason>,
     messages: u32,
@@ -149,6 +159,9 @@ impl Member {
             boards,
             failure: None,
             ready_since: None,
+            size_at_start: 0,
+            loaded: Vec::new(),
+            since: Instant::now(),
             retiring: None,
             messages: 0,
             look_at: None,
@@ -185,7 +198,37 @@ impl Member {
     /// It takes requests from now on.
     pub(crate) fn mark_ready(&mut self, now: Instant) {
         self.ready_since = Some(now);
+        self.size_at_start = resident_size(self.process.pid).unwrap_or(0);
         self.set_state(ProcessState::Ready);
+    }
+
+    /// It has loaded a script.
+    pub(crate) fn note_loaded(&mut self, script: ImportScript) {
+        let is_plausible = self.loaded.len() < SCRIPTS && script.path.len() <= LONGEST_PATH;
+        if is_plausible && !self.loaded.contains(&script) {
+            self.loaded.push(script);
+        }
+    }
+
+    /// What it has done, for the line about its end.
+    pub(crate) fn describe_life(&self, now: Instant) -> String {
+        let requests = self.boards.slots.begun(self.process.first_slot, self.process.slots);
+        let age = now.saturating_duration_since(self.since).as_secs_f64();
+        let reason = match self.terms {
+            Some(terms) => format!(" ({})", terms.reason.name()),
+            None => String::new(),
+        };
+        format!("after {requests} requests in {age:.1} s{reason}")
+    }
+
+    /// Gives it the group's error log as it is now.
+    pub(crate) fn pass_error_log(&self, log: BorrowedFd<'_>) {
+        if let Link::Child { control, .. } = &self.link
+            && let Ok(message) = encode(&ToDaemon::ErrorLog)
+        {
+            // One that does not read keeps the log it has.
+            socket::try_send_packet(control.as_fd(), &message, &[log]).ok();
+        }
     }
 
     /// Enters a state in the process table.

@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use wsgi_core::{
@@ -15,6 +15,7 @@ use wsgi_ipc::{logline::ErrorLog, process, socket};
 use crate::{
     event::{Poller, Token},
     group::{Context, Group, Handover},
+    memory::OutOfMemory,
 };
 
 /// Longest message of httpd's parent.
@@ -33,6 +34,9 @@ pub(crate) struct Supervisor {
     is_incomplete: bool,
     last_id: u64,
     is_stopping: bool,
+    /// When to end unless a configuration comes.
+    unclaimed_until: Option<Instant>,
+    memory: OutOfMemory,
 }
 
 impl Supervisor {
@@ -49,6 +53,8 @@ impl Supervisor {
             is_incomplete: false,
             last_id: 0,
             is_stopping: false,
+            unclaimed_until: None,
+            memory: OutOfMemory::watch(),
         })
     }
 
@@ -61,7 +67,14 @@ impl Supervisor {
                 return Ok(());
             }
             let now = Instant::now();
-            let deadline = self.groups.iter().filter_map(|group| group.deadline(now)).min();
+            if self.unclaimed_until.is_some_and(|until| now >= until) {
+                self.unclaimed_until = None;
+                self.log.log(Level::NOTICE, "The module is no longer configured; ending.");
+                self.stop();
+                continue;
+            }
+            let deadlines = self.groups.iter().filter_map(|group| group.deadline(now));
+            let deadline = deadlines.chain(self.unclaimed_until).min();
             let limit = deadline.map(|deadline| deadline.saturating_duration_since(now));
             for token in self.poller.wait(limit)? {
                 self.handle(token);
@@ -103,6 +116,7 @@ impl Supervisor {
                 // Signals are merged: all children that have ended, ours and those that daemons
                 // have left behind (we are their subreaper).
                 while let Some((pid, end)) = process::reap_any() {
+                    let end = self.memory.explain(end);
                     self.find_group(|group, context| group.note_end(pid, end, context));
                 }
             } else {
@@ -160,7 +174,14 @@ impl Supervisor {
                     self.complain(&format!("group '{name}' came with {count} descriptors"));
                 }
             },
-            ToSupervisor::Commit => self.commit(),
+            ToSupervisor::Commit => {
+                self.unclaimed_until = None;
+                self.commit();
+            }
+            ToSupervisor::Unclaimed(seconds) => {
+                let claim = Duration::from_secs(u64::from(seconds));
+                self.unclaimed_until = Some(Instant::now() + claim);
+            }
             ToSupervisor::Stop => self.stop(),
         }
     }
@@ -174,7 +195,7 @@ impl Supervisor {
         for group in &mut self.groups {
             let is_kept = |handover: &Handover| handover.spec.engine.process_group == group.name();
             if is_complete && !incoming.iter().any(is_kept) {
-                group.end(false, now);
+                group.end_when_idle(now);
             }
         }
         for handover in incoming {
@@ -188,7 +209,7 @@ impl Supervisor {
     fn take_over(&mut self, handover: Handover, now: Instant) -> io::Result<()> {
         let name = &handover.spec.engine.process_group;
         if let Some(group) = self.groups.iter_mut().find(|group| group.name() == name) {
-            return group.reconfigure(handover);
+            return group.reconfigure(handover, now);
         }
         let mut context = Context { poller: &self.poller, last_id: &mut self.last_id, now };
         let group = Group::new(handover, &mut context)?;

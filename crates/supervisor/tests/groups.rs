@@ -17,7 +17,7 @@ use std::{
 };
 
 use rig::{GroupFiles, Rig, is_alive, kill};
-use wsgi_core::control::{Identity, ToSupervisor};
+use wsgi_core::control::{Identity, ReloadMode, ToSupervisor};
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
 
 /// A stand-in that says it is ready, and ends when it is told to or its supervisor is gone.
@@ -66,7 +66,10 @@ fn processes_are_started_replaced_when_killed_and_end_with_stop() {
     assert_ne!(new.first_slot, victim.first_slot, "the dead one's slots still speak");
     let log = rig.log();
     let pid = victim.pid;
-    assert!(log.contains(&format!("pid={pid} terminated by signal 9.")), "{log}");
+    assert!(
+        log.contains(&format!("pid={pid} terminated by signal 9 after 0 requests in ")),
+        "{log}"
+    );
     assert!(log.contains(&format!("pid={pid} has died; deregistering and restarting it.")));
 
     rig.send(&ToSupervisor::Stop);
@@ -166,7 +169,11 @@ fn a_new_configuration_replaces_processes_once_the_new_ones_are_ready() {
         old.iter().all(|process| !is_alive(process.pid)).then_some(())
     });
 
+    assert!(rig.group.slots.begin(new[0].first_slot, new[0].epoch, 77));
     rig.send(&ToSupervisor::Commit);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(new.iter().all(|process| is_alive(process.pid)), "a request still runs");
+    rig.group.slots.end(new[0].first_slot);
     rig.wait("the end of a group without definition", || {
         new.iter().all(|process| !is_alive(process.pid)).then_some(())
     });
@@ -233,6 +240,127 @@ fn processes_that_retire_are_replaced_one_after_the_other() {
     });
     assert_eq!(told, r#"{"Drain":{"reason":"maximum_requests","limit":7}}"#);
     assert!(rig.log().contains("is to be replaced (maximum_requests)."), "{}", rig.log());
+}
+
+/// A stand-in that loads `app` and reports the change of a script when a file `change` is there;
+/// one that is on trial loads unless there is a file `broken`.
+const ROLLING: &str = "if configure['is_trial'] and os.path.exists('broken'):\n\
+    \x20   control.send(b'{\"Failed\": \"it is broken\"}')\n\
+    \x20   sys.exit(1)\n\
+    script = {'path': os.path.abspath('app'), 'application_group': ''}\n\
+    control.send(b'\"Ready\"')\n\
+    control.send(json.dumps({'Loaded': script}).encode())\n\
+    names = [s['path'].rpartition('/')[2] for s in configure['preload']]\n\
+    open('preload-%d' % configure['epoch'], 'w').write(' '.join(names))\n\
+    control.settimeout(0.01)\n\
+    seen = 0\n\
+    while True:\n\
+    \x20   try:\n\
+    \x20       if control.recv(1 << 20) != b'\"ErrorLog\"': break\n\
+    \x20   except TimeoutError: pass\n\
+    \x20   if configure['epoch'] <= 2 and os.path.exists('change'):\n\
+    \x20       mtime = int(open('change').read() or 0)\n\
+    \x20       if mtime == seen: continue\n\
+    \x20       seen = mtime\n\
+    \x20       control.send(json.dumps({'Changed': {'script': script, 'mtime': mtime}}).encode())\n";
+
+impl Rig {
+    /// Two processes of [`ROLLING`].
+    fn rolling(&self) -> Vec<u32> {
+        fs::write(self.folder.path().join("app"), "").unwrap();
+        let mut spec = self.spec(&self.stand_in("rolling", ROLLING));
+        spec.processes = 2;
+        spec.engine.reload = ReloadMode::Rolling;
+        self.configure(&spec);
+        self.wait_ready(2).iter().map(|process| process.pid).collect()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+}
+
+#[test]
+fn changed_code_goes_live_only_when_it_has_loaded() {
+    let rig = Rig::start();
+    let old = rig.rolling();
+    rig.write("broken", "");
+    rig.write("change", "1");
+    rig.wait("the verdict", || rig.log().contains("WSGI1215: ").then_some(()));
+    assert!(rig.log().contains("does not load: it is broken; still serving the version of"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(rig.log().matches("WSGI1215: ").count(), 1, "one attempt for one change");
+    assert!(old.iter().all(|pid| is_alive(*pid)));
+    assert_eq!(rig.ready().len(), 2);
+
+    fs::remove_file(rig.folder.path().join("broken")).unwrap();
+    rig.write("change", "2");
+    let mut fewest = 2;
+    rig.wait("the new code", || {
+        let ready = rig.ready();
+        fewest = fewest.min(ready.len());
+        (ready.len() == 2 && ready.iter().all(|process| !old.contains(&process.pid))).then_some(())
+    });
+    assert_eq!(fewest, 2, "never below its capacity");
+    for process in rig.ready() {
+        let name = format!("preload-{}", process.epoch);
+        let seen = rig.wait("its list", || fs::read_to_string(rig.folder.path().join(&name)).ok());
+        assert_eq!(seen, "app", "loaded before it was ready");
+    }
+}
+
+#[test]
+fn watched_files_reload_the_group() {
+    let rig = Rig::start();
+    let mut spec = rig.spec(&rig.stand_in("ready", READY));
+    spec.reload_on = vec![format!("{}/*.conf", rig.folder.path().display())];
+    rig.configure(&spec);
+    let old = rig.wait_ready(1)[0];
+    rig.write("settings.conf", "changed");
+    rig.wait("another process", || (rig.ready().first()?.epoch > old.epoch).then_some(()));
+    assert!(rig.log().contains("Files that 'tested' reloads on have changed."));
+}
+
+#[test]
+fn an_unchanged_group_may_keep_its_processes_over_a_restart() {
+    let rig = Rig::start();
+    let mut spec = rig.spec(&rig.stand_in("rolling", ROLLING));
+    spec.keeps_on_restart = true;
+    rig.configure(&spec);
+    let kept = rig.wait_ready(1)[0];
+    rig.configure(&spec);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(rig.wait_ready(1)[0], kept);
+    spec.socket_timeout = 77;
+    rig.configure(&spec);
+    rig.wait("another process", || (rig.ready().first()?.epoch > kept.epoch).then_some(()));
+}
+
+#[test]
+fn a_process_that_has_grown_is_replaced() {
+    let rig = Rig::start();
+    let code = "open('preload-%d' % configure['epoch'], 'w').write(str(configure['preload']))\n\
+                control.send(b'\"Ready\"')\n\
+                time.sleep(0.2)\n\
+                if configure['epoch'] == 1: ballast = bytearray(os.urandom(1) * (80 << 20))\n\
+                wait()\n";
+    let mut spec = rig.spec(&rig.stand_in("growing", code));
+    spec.memory_soft_limit = 60 << 20;
+    rig.configure(&spec);
+    let first = rig.wait_ready(1)[0];
+    rig.wait("another process", || (rig.ready().first()?.epoch > first.epoch).then_some(()));
+    assert!(rig.log().contains("more than its memory-soft-limit=62914560."), "{}", rig.log());
+}
+
+#[test]
+fn the_supervisor_ends_when_nobody_claims_its_groups() {
+    let mut rig = Rig::start();
+    rig.configure(&rig.spec(&rig.stand_in("ready", READY)));
+    rig.wait_ready(1);
+    rig.send(&ToSupervisor::Unclaimed(1));
+    rig.configure(&rig.spec(&rig.stand_in("ready", READY)));
+    rig.send(&ToSupervisor::Unclaimed(1));
+    assert!(rig.wait_end().success());
 }
 
 #[test]

@@ -14,6 +14,7 @@ const REQUEST: usize = 0;
 const EPOCH: usize = 1;
 const ACTIVE: usize = 2;
 const KEPT: usize = 3;
+const BEGUN: usize = 4;
 
 /// The slots of a process group.
 #[derive(Debug)]
@@ -65,7 +66,23 @@ impl Slots {
         owner.store(epoch, Ordering::Relaxed);
         active.store(1, Ordering::Relaxed);
         request.store(request_id, Ordering::Release);
+        self.count_begun(index);
         true
+    }
+
+    /// Only the slot's thread counts, so this need not be one step.
+    fn count_begun(&self, index: u32) {
+        if let Some(begun) = self.word(index, BEGUN) {
+            begun.store(begun.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// How many requests were begun in `count` slots from `first` on since they were cleared.
+    pub fn begun(&self, first: u32, count: u32) -> u64 {
+        let slots = first..first.saturating_add(count);
+        let begun =
+            slots.filter_map(|index| Some(self.word(index, BEGUN)?.load(Ordering::Relaxed)));
+        begun.fold(0, u64::wrapping_add)
     }
 
     /// Says that the request in slot `index` has ended. Its id stays until the slot's next
@@ -93,7 +110,7 @@ impl Slots {
 
     /// Says whether the thread of slot `index` has a connection that httpd keeps for it.
     pub fn set_kept(&self, index: u32, is_kept: bool) {
-        if let Some(kept) = self.kept(index) {
+        if let Some(kept) = self.word(index, KEPT) {
             kept.store(u64::from(is_kept), Ordering::Relaxed);
         }
     }
@@ -103,22 +120,25 @@ impl Slots {
     pub fn count_kept(&self, first: u32, count: u32) -> (u32, u32) {
         let all = u32::try_from(self.count).unwrap_or(u32::MAX);
         let kept = (0..all).filter(|index| {
-            self.kept(*index).is_some_and(|kept| kept.load(Ordering::Relaxed) != 0)
+            self.word(*index, KEPT).is_some_and(|kept| kept.load(Ordering::Relaxed) != 0)
         });
         let is_own = |index: u32| (first..first.saturating_add(count)).contains(&index);
         kept.fold((0, 0), |(own, all), index| (own + u32::from(is_own(index)), all + 1))
     }
 
-    fn kept(&self, index: u32) -> Option<&AtomicU64> {
-        self.mapping.word((index as usize).checked_mul(SLOT)? + KEPT)
+    fn word(&self, index: u32, word: usize) -> Option<&AtomicU64> {
+        self.mapping.word((index as usize).checked_mul(SLOT)? + word)
     }
 
-    /// Marks `count` slots from `first` on as not running anything, for a process that is gone.
-    /// Request ids stay: httpd may still look for what the process had started.
-    pub fn end_all(&self, first: u32, count: u32) {
+    /// Marks `count` slots from `first` on as not running anything and without a history, for
+    /// another process. Request ids stay: httpd may still look for what the last one had started.
+    pub fn clear(&self, first: u32, count: u32) {
         for index in first..first.saturating_add(count) {
             self.end(index);
             self.set_kept(index, false);
+            if let Some(begun) = self.word(index, BEGUN) {
+                begun.store(0, Ordering::Relaxed);
+            }
         }
     }
 
@@ -171,7 +191,7 @@ mod tests {
             slots.set_kept(index, true);
         }
         assert_eq!(slots.count_kept(3, 3), (2, 3));
-        slots.end_all(3, 3);
+        slots.clear(3, 3);
         slots.set_kept(9, true);
         assert_eq!(slots.count_kept(0, 3), (1, 1));
     }
@@ -188,8 +208,10 @@ mod tests {
         assert!(slots.begin(1, 1, 1));
         assert!(slots.any_active(0, 2) && !slots.any_active(0, 1));
         assert_eq!(slots.active(), (Some(1), 1));
-        slots.end_all(0, 2);
+        assert_eq!((slots.begun(0, 2), slots.begun(0, 1)), (1, 0));
+        slots.clear(0, 2);
         assert!(!slots.any_active(0, 2));
+        assert_eq!(slots.begun(0, 2), 0);
     }
 
     #[test]

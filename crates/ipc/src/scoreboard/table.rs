@@ -44,6 +44,8 @@ pub enum End {
     Exited(i32),
     /// This signal ended it.
     Signaled(i32),
+    /// The kernel killed it because there was no memory left.
+    OutOfMemory,
     /// It is gone, but it was not this supervisor's child.
     Unknown,
 }
@@ -262,6 +264,7 @@ fn encode_state(state: ProcessState) -> (u64, u64) {
         ProcessState::Ended(End::Unknown) => (4, 0),
         ProcessState::Ended(End::Exited(status)) => (5, u64::from(status.cast_unsigned())),
         ProcessState::Ended(End::Signaled(signal)) => (6, u64::from(signal.cast_unsigned())),
+        ProcessState::Ended(End::OutOfMemory) => (7, 0),
     }
 }
 
@@ -273,6 +276,7 @@ fn decode_state(state: u64, ended: u64) -> ProcessState {
         3 => ProcessState::Draining,
         5 => ProcessState::Ended(End::Exited(ended)),
         6 => ProcessState::Ended(End::Signaled(ended)),
+        7 => ProcessState::Ended(End::OutOfMemory),
         _ => ProcessState::Ended(End::Unknown),
     }
 }
@@ -299,6 +303,7 @@ mod tests {
             ProcessState::Draining,
             ProcessState::Ended(End::Exited(3)),
             ProcessState::Ended(End::Signaled(9)),
+            ProcessState::Ended(End::OutOfMemory),
             ProcessState::Ended(End::Unknown),
         ] {
             writer.enter(&process(1, state));

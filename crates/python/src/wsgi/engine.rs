@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wsgi_core::{
+    control::ReloadMode,
     exchange::{Exchange, Outcome},
     head::{Key, RequestHead, flag},
     keys,
@@ -114,7 +115,8 @@ fn current_script(
     interpreter: &Interpreter,
     head: &RequestHead<'_>,
 ) -> Option<Found> {
-    let checks = head.has(flag::SCRIPT_RELOADING);
+    let reload = runtime.spec().reload;
+    let checks = head.has(flag::SCRIPT_RELOADING) && reload != ReloadMode::Off;
     let mtime = (checks && head.script_mtime != 0).then_some(head.script_mtime);
     loop {
         let outdated = match interpreter.scripts.find(head.script, mtime) {
@@ -127,8 +129,13 @@ fn current_script(
             Found::Changed(loaded) => loaded,
             found => return Some(found),
         };
-        if runtime.spec().is_daemon {
-            return None;
+        match reload {
+            ReloadMode::Rolling => {
+                tell_of_change(interpreter, head.script);
+                return Some(Found::Ready(outdated));
+            }
+            _ if runtime.spec().is_daemon => return None,
+            _ => {}
         }
         let forgotten = interpreter.scripts.forget(head.script, &outdated);
         let attached = interpreter.attach()?;
@@ -136,6 +143,14 @@ fn current_script(
         if let Some(forgotten) = forgotten {
             script::release(attached.py(), forgotten);
         }
+    }
+}
+
+/// The process goes on with what it has loaded until another one has loaded the change.
+fn tell_of_change(interpreter: &Interpreter, path: &[u8]) {
+    let mtime = script::modification_time(path);
+    if let (Some(script), Some(mtime)) = (interpreter.script(path), mtime) {
+        log::changed(&script, mtime);
     }
 }
 

@@ -13,14 +13,14 @@ use wsgi_core::{
     head::{RequestHead, RequestHeadBuilder, ResponseHead, flag},
     level::Level,
 };
-use wsgi_python::{ProcessLog, Runtime};
+use wsgi_python::{Notices, Runtime};
 
 /// Records outside requests.
 pub(crate) static PROCESS_LOG: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
 struct Recorder;
 
-impl ProcessLog for Recorder {
+impl Notices for Recorder {
     fn log(&self, level: Level, record: &str) {
         PROCESS_LOG.lock().unwrap().push((level, record.to_owned()));
     }

@@ -25,32 +25,47 @@ impl Group {
     }
 
     fn obey(&mut self, id: u64, heard: Heard, now: Instant) {
+        let Heard::Message(message) = heard else { return };
+        let generation = self.generation;
         let Some(member) = self.members.iter_mut().find(|member| member.id == id) else { return };
-        match heard {
-            Heard::Message(FromDaemon::Ready) if member.process.state == ProcessState::Starting => {
+        let is_current = member.generation == generation;
+        match message {
+            FromDaemon::Ready if member.process.state == ProcessState::Starting => {
                 member.mark_ready(now);
-                // A service has shown nothing yet: what counts is how long it runs.
-                if member.generation == self.generation && !self.spec.engine.is_service() {
-                    self.note_success();
-                }
+                self.note_ready(id, is_current);
             }
-            Heard::Message(FromDaemon::Stale) => {
-                let is_news = member.generation == self.generation;
+            FromDaemon::Stale => {
                 member.drain(Terms::graceful(&self.spec, Reason::ScriptReload), now);
-                if is_news && !self.is_ending {
+                if is_current && !self.is_ending {
                     self.replace_all(now);
                 }
             }
-            Heard::Message(FromDaemon::Retire(reason)) => {
+            FromDaemon::Loaded(script) => member.note_loaded(script),
+            FromDaemon::Changed { script, mtime } if is_current && !member.is_draining() => {
+                self.note_change(&script.path, mtime);
+            }
+            FromDaemon::Retire(reason) => {
                 member.retiring.get_or_insert(reason);
             }
-            Heard::Message(FromDaemon::Failed(reason)) => member.failure = Some(reason),
-            Heard::Message(FromDaemon::Ready) | Heard::Nothing | Heard::Silence => {}
+            FromDaemon::Failed(reason) => member.failure = Some(reason),
+            FromDaemon::Ready | FromDaemon::Changed { .. } => {}
+        }
+    }
+
+    fn note_ready(&mut self, id: u64, is_current: bool) {
+        self.judge_size(id);
+        if self.is_trial(id) {
+            self.adopt_trial();
+        } else if is_current && !self.spec.engine.is_service() {
+            // A service has shown nothing yet: what counts is how long it runs.
+            self.note_success();
         }
     }
 
     /// A script has changed: nothing that has loaded it takes another request.
-    fn replace_all(&mut self, now: Instant) {
+    pub(super) fn replace_all(&mut self, now: Instant) {
+        self.drop_trial(now);
+        self.preload.clear();
         self.begin_generation();
         let terms = Terms::graceful(&self.spec, Reason::ScriptReload);
         self.members.iter_mut().for_each(|member| member.drain(terms, now));
@@ -111,7 +126,11 @@ impl Group {
             let used = member.was_ready() || matches!(member.link, Link::Orphan(_));
             self.blocks.release(member.block(), used.then_some(context.now));
         }
-        self.log_end(&member, end, was_draining);
+        self.log_end(&member, end, was_draining, context.now);
+        if self.is_trial(member.id) {
+            let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
+            self.give_up_trial(&reason);
+        }
         if is_current && !member.was_ready() && !self.is_ending {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.note_failure(&reason, context.now);
@@ -130,12 +149,12 @@ impl Group {
         }
     }
 
-    fn log_end(&self, member: &Member, end: End, was_draining: bool) {
+    fn log_end(&self, member: &Member, end: End, was_draining: bool, now: Instant) {
         let (group, pid) = (self.name(), member.process.pid);
         // An end that was asked for and went well is of no interest.
         let level = if was_draining && end == End::Exited(0) { Level::DEBUG } else { Level::INFO };
-        let how = describe_end(end);
-        self.log.log(level, &format!("Daemon process '{group}' with pid={pid} {how}."));
+        let (how, life) = (describe_end(end), member.describe_life(now));
+        self.log.log(level, &format!("Daemon process '{group}' with pid={pid} {how} {life}."));
         if !was_draining {
             self.log.log(
                 Level::INFO,
@@ -165,7 +184,7 @@ impl Group {
         }
     }
 
-    fn note_success(&mut self) {
+    pub(super) fn note_success(&mut self) {
         self.backoff.reset();
         if self.is_failing {
             self.is_failing = false;
@@ -182,6 +201,7 @@ fn describe_end(end: End) -> String {
     match end {
         End::Exited(status) => format!("exited with status {status}"),
         End::Signaled(signal) => format!("terminated by signal {signal}"),
+        End::OutOfMemory => "terminated by signal 9, by the kernel for want of memory".to_owned(),
         End::Unknown => "has ended".to_owned(),
     }
 }

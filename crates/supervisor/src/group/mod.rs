@@ -5,21 +5,31 @@
 //! the processes of older generations drain, and only the newest is kept at its full number.
 
 mod events;
+mod linger;
+mod reload;
 mod retire;
 mod start;
 
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
+    path::Path,
     rc::Rc,
     time::Instant,
 };
 
-use wsgi_core::{control::GroupSpec, level::Level, reason::Reason};
+use wsgi_core::{
+    control::{GroupSpec, ImportScript},
+    level::Level,
+    reason::Reason,
+};
 use wsgi_ipc::{
     logline::ErrorLog,
     scoreboard::{GroupState, ProcessTable, Slots},
 };
+
+use linger::Linger;
+use reload::Reload;
 
 use crate::{
     backoff::Backoff,
@@ -76,6 +86,11 @@ pub(crate) struct Group {
     replaced: usize,
     /// The member that the next new process takes the place of.
     leaving: Option<u64>,
+    /// What the first processes of this generation load before they are ready.
+    preload: Vec<ImportScript>,
+    reload: Reload,
+    memory_check: Option<Instant>,
+    linger: Option<Linger>,
     last_epoch: u64,
     backoff: Backoff,
     /// When slots will have rested.
@@ -100,11 +115,16 @@ impl Group {
             generation: 1,
             replaced: 0,
             leaving: None,
+            preload: Vec::new(),
+            reload: Reload::new(),
+            memory_check: None,
+            linger: None,
             backoff: Backoff::default(),
             slots_rest: None,
             is_ending: false,
             is_failing: false,
         };
+        group.reload.watch(&group.spec, context.now);
         group.adopt_orphans(context);
         group.boards.table.set_group(&GroupState::Serving);
         Ok(group)
@@ -122,7 +142,7 @@ impl Group {
 
     /// A new configuration: processes are started by it, and take the place of the older ones as
     /// they become ready.
-    pub(crate) fn reconfigure(&mut self, handover: Handover) -> io::Result<()> {
+    pub(crate) fn reconfigure(&mut self, handover: Handover, now: Instant) -> io::Result<()> {
         let boards = map_boards(&handover)?;
         if boards.memory != self.boards.memory {
             self.blocks = Blocks::new(0);
@@ -132,13 +152,27 @@ impl Group {
         kept.for_each(|member| self.blocks.reserve(member.block()));
         self.last_epoch = self.last_epoch.max(boards.table.newest_epoch());
         self.log = ErrorLog::new(handover.error_log, handover.spec.log_level);
+        let is_kept = handover.spec.keeps_on_restart
+            && handover.spec == self.spec
+            && boards.memory == self.boards.memory
+            && !self.is_ending
+            && !self.is_failing;
         self.spec = handover.spec;
         self.listener = handover.listener;
         self.slots = handover.slots;
         self.boards = boards;
         self.is_ending = false;
+        self.linger = None;
+        self.reload.watch(&self.spec, now);
+        if is_kept {
+            // httpd has opened its log again, perhaps because it was rotated.
+            self.members.iter().for_each(|member| member.pass_error_log(self.log.file()));
+            return Ok(());
+        }
+        self.drop_trial(now);
         self.is_failing = false;
         self.boards.table.set_group(&GroupState::Serving);
+        self.preload = self.loaded_now();
         self.begin_generation();
         Ok(())
     }
@@ -146,7 +180,22 @@ impl Group {
     fn begin_generation(&mut self) {
         self.generation += 1;
         self.replaced = 0;
+        self.reload.forget();
         self.backoff.reset();
+    }
+
+    /// The scripts that the processes of this generation have loaded and that still exist.
+    fn loaded_now(&self) -> Vec<ImportScript> {
+        let mut scripts: Vec<ImportScript> = Vec::new();
+        let loaded = self.current().flat_map(|member| &member.loaded);
+        let root = self.spec.chroot.as_deref().unwrap_or_default();
+        let exists = |path: &str| Path::new(&format!("{root}{path}")).exists();
+        for script in loaded.filter(|script| exists(&script.path)) {
+            if !scripts.contains(script) {
+                scripts.push(script.clone());
+            }
+        }
+        scripts
     }
 
     /// The group is no longer configured, or httpd stops (`is_urgent`).
@@ -176,10 +225,14 @@ impl Group {
         }
         self.slots_rest = self.slots_rest.filter(|rested| *rested > now);
         if !self.is_ending {
+            self.look_at_files(now);
+            self.look_at_memory(now);
             self.choose_leaving(now);
             self.start_missing(context);
+            self.start_trial(context);
             self.drain_replaced(now);
             self.drain_leaving(now);
+            self.end_if_idle(now);
         }
     }
 
@@ -197,6 +250,9 @@ impl Group {
     fn drain_replaced(&mut self, now: Instant) {
         let ready = self.current().filter(|member| member.is_ready()).count();
         let is_complete = ready >= self.spec.processes as usize || self.backoff.is_failing();
+        if is_complete {
+            self.preload.clear();
+        }
         let generation = self.generation;
         let terms = Terms::graceful(&self.spec, Reason::GracefulSignal);
         let older = self
@@ -216,7 +272,14 @@ impl Group {
         let is_short = !self.is_ending && self.current().count() < self.spec.processes as usize;
         let start = [self.backoff.pause(now), self.slots_rest];
         let start = start.into_iter().flatten().max().filter(|_| is_short);
-        members.into_iter().chain(start).chain(self.next_retirement()).min()
+        let upkeep = [
+            self.next_retirement(),
+            self.reload.deadline(),
+            self.memory_check,
+            self.linger.as_ref().map(Linger::deadline),
+        ];
+        let upkeep = upkeep.into_iter().flatten().filter(|_| !self.is_ending);
+        members.into_iter().chain(start).chain(upkeep).min()
     }
 }
 

@@ -5,9 +5,14 @@ use std::time::{Duration, Instant};
 
 use wsgi_core::{level::Level, reason::Reason};
 
+use wsgi_ipc::process;
+
 use crate::member::{Member, Terms};
 
 use super::Group;
+
+/// How often the size of processes is looked at.
+const MEMORY_CHECK: Duration = Duration::from_secs(1);
 
 impl Group {
     /// Picks the next process to be replaced, unless one is being replaced already.
@@ -42,6 +47,52 @@ impl Group {
                 reason.name()
             ),
         );
+    }
+
+    /// A process that has loaded what it needs is larger than it may become.
+    pub(super) fn judge_size(&self, id: u64) {
+        let limit = self.spec.memory_soft_limit;
+        let member = self.members.iter().find(|member| member.id == id);
+        let Some(member) = member.filter(|member| limit > 0 && member.size_at_start > limit) else {
+            return;
+        };
+        self.log.log(
+            Level::WARNING,
+            &format!(
+                "WSGI1216: Daemon process '{}' with pid={} has {} bytes when it starts, more than \
+                 its memory-soft-limit={limit}: it is not replaced for that.",
+                self.name(),
+                member.process.pid,
+                member.size_at_start
+            ),
+        );
+    }
+
+    /// Marks processes that have grown beyond `memory-soft-limit`.
+    pub(super) fn look_at_memory(&mut self, now: Instant) {
+        let limit = self.spec.memory_soft_limit;
+        if limit == 0 || self.memory_check.is_some_and(|next| now < next) {
+            return;
+        }
+        self.memory_check = Some(now + MEMORY_CHECK);
+        let candidates = self.members.iter_mut().filter(|member| {
+            // One that was too large from the start would be replaced for ever.
+            member.is_ready() && member.retiring.is_none() && member.size_at_start <= limit
+        });
+        for member in candidates {
+            let size = process::resident_size(member.process.pid).unwrap_or(0);
+            if size > limit {
+                member.retiring = Some(Reason::MemorySoftLimit);
+                let (group, pid) = (&self.spec.engine.process_group, member.process.pid);
+                self.log.log(
+                    Level::INFO,
+                    &format!(
+                        "Daemon process '{group}' with pid={pid} has grown to {size} bytes, more \
+                         than its memory-soft-limit={limit}."
+                    ),
+                );
+            }
+        }
     }
 
     /// The process that is being replaced ends when the group is complete without it.

@@ -2,7 +2,11 @@
 
 use std::{io, os::fd::AsFd, time::Instant};
 
-use wsgi_core::{control::ToDaemon, level::Level, reason::Reason};
+use wsgi_core::{
+    control::{ImportScript, ToDaemon},
+    level::Level,
+    reason::Reason,
+};
 use wsgi_ipc::{
     process::{ProcessHandle, start_time},
     scoreboard::{End, Process, ProcessState},
@@ -16,6 +20,28 @@ use crate::{
 };
 
 use super::{Context, Group};
+
+/// What a new process is for, and what it loads before it is ready.
+enum Purpose {
+    /// To serve in this generation.
+    Serve { preload: Vec<ImportScript> },
+    /// To find out whether changed code loads, and then to be the first of the next generation.
+    Trial { preload: Vec<ImportScript> },
+}
+
+/// Bytes of script names that a configuration message has room for.
+const ROOM: usize = 64 << 10;
+
+/// As many scripts as fit a message; the rest is loaded by its first requests.
+fn fitting(scripts: Vec<ImportScript>) -> Vec<ImportScript> {
+    let mut room = ROOM;
+    let fits = |script: &ImportScript| {
+        let needed = 64 + script.path.len() + script.application_group.len();
+        room = room.saturating_sub(needed);
+        room > 0
+    };
+    scripts.into_iter().take_while(fits).collect()
+}
 
 impl Group {
     /// Starts processes up to the configured number, as far as back-off and slots allow.
@@ -35,14 +61,29 @@ impl Group {
                     return;
                 }
             };
-            if let Err(error) = self.start_one(block, context) {
-                self.blocks.release(block, None);
-                let reason = format!("cannot start a process: {error}");
-                self.log
-                    .log(Level::ALERT, &format!("WSGI0024: Group '{}': {reason}.", self.name()));
+            let purpose = Purpose::Serve { preload: self.preload_now() };
+            if let Err(reason) = self.start_one(block, purpose, context) {
                 self.note_failure(&reason, context.now);
             }
         }
+    }
+
+    /// What a new process loads before it is ready: what the one has that it takes the place of.
+    /// A process that is replaced because nobody used it is not missed.
+    fn preload_now(&self) -> Vec<ImportScript> {
+        let leaving = self.members.iter().find(|member| self.leaving == Some(member.id));
+        match leaving {
+            Some(member) if member.retiring == Some(Reason::InactivityTimeout) => Vec::new(),
+            Some(member) => member.loaded.clone(),
+            None => self.preload.clone(),
+        }
+    }
+
+    /// Starts a process of the next generation, which counts only once it is ready; its number.
+    pub(super) fn start_beside(&mut self, context: &mut Context<'_>) -> Option<u64> {
+        let block = self.blocks.take(self.spec.slots_per_process(), context.now).ok()?;
+        let purpose = Purpose::Trial { preload: self.loaded_now() };
+        self.start_one(block, purpose, context).ok()
     }
 
     /// All slots belong to processes that finish requests, for longer than replacements come:
@@ -69,7 +110,27 @@ impl Group {
         }
     }
 
-    fn start_one(&mut self, block: Block, context: &mut Context<'_>) -> io::Result<()> {
+    /// Starts a process in these slots; the reason if that is impossible, which is logged.
+    fn start_one(
+        &mut self,
+        block: Block,
+        purpose: Purpose,
+        context: &mut Context<'_>,
+    ) -> Result<u64, String> {
+        self.try_start(block, purpose, context).map_err(|error| {
+            self.blocks.release(block, None);
+            let reason = format!("cannot start a process: {error}");
+            self.log.log(Level::ALERT, &format!("WSGI0024: Group '{}': {reason}.", self.name()));
+            reason
+        })
+    }
+
+    fn try_start(
+        &mut self,
+        block: Block,
+        purpose: Purpose,
+        context: &mut Context<'_>,
+    ) -> io::Result<u64> {
         let passed = Passed {
             listener: self.listener.as_fd(),
             slots: self.slots.as_fd(),
@@ -79,12 +140,18 @@ impl Group {
         self.prioritize(pid);
         self.last_epoch += 1;
         // Of the block's last process; httpd has had the time to look.
-        self.boards.slots.end_all(block.first, block.count);
+        self.boards.slots.clear(block.first, block.count);
         let epoch = self.last_epoch;
+        let (preload, is_trial) = match purpose {
+            Purpose::Serve { preload } => (preload, false),
+            Purpose::Trial { preload } => (preload, true),
+        };
         let configure = ToDaemon::Configure {
             group: Box::new(self.spec.clone()),
             epoch,
             first_slot: block.first,
+            preload: fitting(preload),
+            is_trial,
         };
         let id = context.next_id();
         let told = member::tell(&control, &configure)
@@ -99,14 +166,15 @@ impl Group {
             start_time: start_time(pid).unwrap_or(0),
         };
         let link = Link::Child { control, setup: Some(setup) };
-        let mut member = Member::new(id, self.generation, process, link, self.boards.clone());
+        let generation = self.generation + u64::from(is_trial);
+        let mut member = Member::new(id, generation, process, link, self.boards.clone());
         if let Err(error) = told {
             // Its death is then handled as every other.
             member.failure = Some(format!("cannot configure the process: {error}"));
             member.kill();
         }
         self.members.push(member);
-        Ok(())
+        Ok(id)
     }
 
     /// `cpu-priority`: from here, because only root may raise it; before the process is configured,

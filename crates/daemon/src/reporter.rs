@@ -1,0 +1,65 @@
+//! What Python tells the process beside its requests: log records, and scripts that the supervisor
+//! wants to know.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use wsgi_core::{
+    control::{FromDaemon, ImportScript},
+    level::Level,
+};
+use wsgi_python::Notices;
+
+use crate::state::Daemon;
+
+/// Scripts that are reported at most: beyond that, replacements load the rest when it is asked for.
+const MOST: usize = 500;
+
+/// Passes on what Python tells.
+pub(crate) struct Reporter {
+    daemon: &'static Daemon,
+    /// Scripts that were reported as loaded, and the last change of each, once one was reported.
+    known: Mutex<HashMap<ImportScript, Option<i64>>>,
+}
+
+impl Reporter {
+    /// A reporter that knows no script.
+    pub(crate) fn new(daemon: &'static Daemon) -> Self {
+        Self { daemon, known: Mutex::default() }
+    }
+
+    /// Whether this is news: each script is reported once, and each of its changes.
+    fn is_news(&self, script: &ImportScript, change: Option<i64>) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = known.len() >= MOST;
+        match known.get_mut(script) {
+            Some(last) if change.is_none() || *last == change => false,
+            Some(last) => {
+                *last = change;
+                true
+            }
+            None if is_full => false,
+            None => known.insert(script.clone(), change).is_none(),
+        }
+    }
+}
+
+impl Notices for Reporter {
+    fn log(&self, level: Level, record: &str) {
+        self.daemon.log.log(level, record);
+    }
+
+    fn loaded(&self, script: &ImportScript) {
+        if self.is_news(script, None) {
+            self.daemon.tell(&FromDaemon::Loaded(script.clone()));
+        }
+    }
+
+    fn changed(&self, script: &ImportScript, mtime: i64) {
+        if self.is_news(script, Some(mtime)) {
+            self.daemon.tell(&FromDaemon::Changed { script: script.clone(), mtime });
+        }
+    }
+}
