@@ -26,6 +26,7 @@ mod processes;
 mod python_options;
 mod regression;
 mod reload;
+mod rolling;
 mod service;
 mod signals;
 mod start_response;

@@ -504,6 +504,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the error.",
     },
     Message {
+        code: 1215,
+        meaning: "With `reload=rolling`: changed code did not load; the processes go on with what they have loaded.",
+        remedy: "The traceback before it says why. Correct the file: the next change is tried again.",
+    },
+    Message {
+        code: 1216,
+        meaning: "A daemon process is larger than `memory-soft-limit=` as soon as it is ready.",
+        remedy: "Raise the limit: a process is replaced only for what it has grown.",
+    },
+    Message {
         code: 1220,
         meaning: "A request has taken longer than `request-timeout=` allows; its Python stack says what it is doing.",
         remedy: "Look at the stack. With `interrupt-timeout=` the request is interrupted.",

@@ -191,16 +191,16 @@ daemon_options! {
             |v| v.buffer("Response buffer size", 65536, "default");
     }
     is_extension: true {
-        memory_soft_limit: u64 = "memory-soft-limit", EffectLater, default "0: none",
+        memory_soft_limit: u64 = "memory-soft-limit", Acts, default "0: none",
             "Bytes of memory above which a process is replaced once it has no request.",
             |v| v.limit("memory soft limit", 0);
-        on_restart: bool = "on-restart", EffectLater, default "replace",
+        on_restart: bool = "on-restart", Acts, default "replace",
             "Whether a restart of httpd replaces the processes of an unchanged group: replace or keep.",
             |v| v.keeps_on_restart();
-        reload: ReloadMode = "reload", EffectLater, default "restart",
+        reload: ReloadMode = "reload", Acts, default "restart",
             "How the processes of a group change to new code: all at once (restart), rolling, or off.",
             |v| v.reload_mode();
-        reload_on: Vec<String> = "reload-on", EffectLater, default "none",
+        reload_on: Vec<String> = "reload-on", Acts, default "none",
             "Patterns of absolute paths, separated by `:`: a change of such a file reloads the group.",
             |v| v.patterns();
     }
