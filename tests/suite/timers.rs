@@ -63,6 +63,24 @@ one! {
         });
     }
 
+    fn no_concurrent_request_fails_while_processes_are_recycled() {
+        let server = group("processes=2 threads=3 maximum-requests=40");
+        let port = server.port();
+        let first = daemon(&server);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(move || {
+                    let mut connection = crate::support::Connection::open(port);
+                    for _ in 0..100 {
+                        connection.request("GET", "/pid", &[], b"");
+                        connection.response().ok();
+                    }
+                });
+            }
+        });
+        wait_for_end(&first);
+    }
+
     fn a_process_that_runs_once_serves_one_request() {
         let server = group("threads=1 maximum-requests=1");
         let pids: Vec<String> = (0..3).map(|_| server.get("/pid").ok()).collect();
