@@ -95,3 +95,6 @@ impl Rules {
         self.drain.limit(end);
     }
 }
+
+#[cfg(test)]
+mod tests;
