@@ -12,11 +12,18 @@ def application(environ, start_response):
     lines = []
     for name in os.listdir('/proc/self/fd'):
         try:
-            one = socket.socket(fileno=os.dup(int(name)))
+            copy = os.dup(int(name))
         except OSError:
             continue
+        try:
+            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=copy)
+        except OSError:  # a file, or a path to a socket
+            os.close(copy)
+            continue
         with one:
-            if one.family != socket.AF_UNIX or one.type != socket.SOCK_STREAM:
+            kind = [one.getsockopt(socket.SOL_SOCKET, option)
+                    for option in (socket.SO_DOMAIN, socket.SO_TYPE)]
+            if kind != [socket.AF_UNIX, socket.SOCK_STREAM]:
                 continue
             listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             sizes = [one.getsockopt(socket.SOL_SOCKET, option)
