@@ -96,6 +96,24 @@ one! {
         assert_eq!(server.log_count("'/srv/hello.py'"), 1);
     }
 
+    fn a_venv_and_links_are_looked_for_below_the_root_directory() {
+        ours!("its Python cannot start without home=");
+        needs_root!();
+        let jail = jail();
+        let version = rundir::output_of("/bin/ls", &[&jail.join("usr/lib").display().to_string()]);
+        let packages = jail.join("srv/venv/lib").join(&version).join("site-packages");
+        std::fs::create_dir_all(&packages).expect("folder");
+        std::fs::write(packages.join("of_the_venv.py"), "").expect("file");
+        let settings =
+            format!("home = /usr/lib\nversion = {}\n", version.trim_start_matches("python"));
+        std::fs::write(jail.join("srv/venv/pyvenv.cfg"), settings).expect("file");
+        // It leads to another place outside, where there is none.
+        std::os::unix::fs::symlink("/srv/venv", jail.join("srv/link")).expect("link");
+        let server = confined(jail, "python-home=/srv/link home=/srv/link", "");
+        assert_eq!(value(&server, "imp('of_the_venv').__name__"), "'of_the_venv'");
+        assert_eq!(value(&server, "imp('os').getcwd()"), "'/srv/venv'");
+    }
+
     fn home_is_a_path_below_the_root_directory() {
         needs_root!();
         let server = confined(jail(), "home=/srv", "");

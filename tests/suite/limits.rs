@@ -1,7 +1,7 @@
 //! What a daemon process may use of the machine, and what its Python is told: daemon §1.1, §1.2.
 
 use crate::support::process::Process;
-use crate::support::{Httpd, rundir};
+use crate::support::{Httpd, original, poll, rundir};
 
 /// A server whose group has these options, with the application that evaluates expressions.
 fn group(options: &str) -> Httpd {
@@ -83,6 +83,29 @@ one! {
     fn the_limit_of_cpu_time_leaves_room_for_a_shutdown() {
         let server = group("threads=2 cpu-time-limit=30 shutdown-timeout=4");
         assert_eq!(limit(&server, "RLIMIT_CPU"), "(30, 35)");
+    }
+
+    fn a_process_that_has_used_its_cpu_time_is_replaced() {
+        let server = group("threads=2 cpu-time-limit=1 graceful-timeout=2");
+        let first = value(&server, "imp('os').getpid()");
+        let burn = "next(n for n in iter(int, 1) if imp('time').process_time() > 1.2)";
+        assert_eq!(value(&server, burn), "0", "the request that went over it is finished");
+        poll("another process", || {
+            (value(&server, "imp('os').getpid()") != first).then_some(())
+        });
+        if !original::is_original() {
+            server.wait_for_log("cpu_time_limit");
+        }
+    }
+
+    fn a_priority_that_only_root_may_give_is_a_warning() {
+        if rundir::is_root() {
+            original::skipped("needs a user that is not root");
+            return;
+        }
+        let server = group("threads=2 cpu-priority=-3");
+        server.expect_log("WSGI0075");
+        assert_eq!(value(&server, NICE), "0");
     }
 
     fn without_options_the_limits_are_those_of_httpd() {
