@@ -246,8 +246,11 @@ impl Child {
         check(unsafe { libc::setgroups(who.groups.len(), who.groups.as_ptr()) })
             .map_err(|error| (Step::Groups, error))?;
         let keeps_right = self.root.is_some();
-        rustix::thread::set_keep_capabilities(keeps_right)
-            .map_err(|error| (Step::Root, error.into()))?;
+        if keeps_right {
+            // What setuid leaves is cut down to one right below.
+            rustix::thread::set_keep_capabilities(true)
+                .map_err(|error| (Step::Root, error.into()))?;
+        }
         // SAFETY: only takes a number.
         check(unsafe { libc::setuid(who.uid) }).map_err(|error| (Step::User, error))?;
         match keeps_right {
