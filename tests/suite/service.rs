@@ -75,6 +75,19 @@ one! {
         assert!(process.is_alive());
     }
 
+    fn a_child_of_a_service_keeps_its_handlers() {
+        let script = "import os, time\n\
+            is_child = os.fork() == 0\n\
+            try:\n    \
+            if is_child: open('@root@/out/pid', 'a').write(f'{os.getpid()} ')\n    \
+            while True: time.sleep(60 if is_child else 0.05)\n\
+            finally:\n    open('@root@/out/left', 'a').write('child' if is_child else 'parent')\n";
+        let server = service(script, "");
+        let child = pid(&server, 0);
+        child.signal(libc::SIGTERM);
+        assert_eq!(server.wait_for_out("left"), "child");
+    }
+
     fn a_service_that_does_not_leave_is_ended() {
         let script = RUNS.replace("while True: time.sleep(60)", "\
             while True:\n        try: time.sleep(60)\n        except BaseException: pass");

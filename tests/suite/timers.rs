@@ -90,12 +90,14 @@ one! {
     fn an_idle_process_is_replaced_by_one_that_has_loaded_nothing() {
         let server = group("threads=2 inactivity-timeout=1");
         let first = daemon(&server);
+        let loads = server.log_count("Loading WSGI script");
         let elapsed = wait_for_end(&first);
         assert!(elapsed > Duration::from_millis(800), "{elapsed:?}");
         // The new one has served nothing: it stays.
         let ends = server.log_count("Exiting daemon process");
         std::thread::sleep(Duration::from_millis(1500));
         assert_eq!(server.log_count("Exiting daemon process"), ends);
+        assert_eq!(server.log_count("Loading WSGI script"), loads);
     }
 
     fn requests_keep_a_process_from_being_idle() {

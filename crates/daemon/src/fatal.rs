@@ -12,11 +12,10 @@ use std::{
     },
 };
 
-use crate::{signals, state::Daemon};
+use crate::{forked, signals, state::Daemon};
 
 /// The signals a process dies of because of a fault in it.
-pub(crate) const FATAL: [i32; 5] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
+const FATAL: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
 
 /// The process that the handler tells about.
 static DAEMON: OnceLock<&'static Daemon> = OnceLock::new();
@@ -43,7 +42,8 @@ extern "C" fn on_fatal(signal: i32) {
 }
 
 fn die_of(signal: i32) {
-    if !IS_DYING.swap(true, Ordering::Relaxed) {
+    // A child that the application forked is not the process of these requests.
+    if !IS_DYING.swap(true, Ordering::Relaxed) && !forked::is_forked() {
         tell(signal);
     }
     // Cannot fail for these signals.

@@ -10,8 +10,6 @@ use std::{
     sync::atomic::{AtomicI32, AtomicU32, Ordering},
 };
 
-use crate::fatal;
-
 /// The eventfd that wakes the watcher; -1 before it is known.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
@@ -32,12 +30,24 @@ pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     set(kick_signal(), on_kick as *const () as libc::sighandler_t, 0)
 }
 
-/// Back to the defaults, in a forked child: its SIGTERM must end it, and not us.
+/// Back to the defaults, in a forked child: its SIGTERM must end it, and not us. Handlers that the
+/// application has set stay.
 pub(crate) fn reset() {
-    for signal in ASKING.into_iter().chain(fatal::FATAL) {
-        // Cannot fail for these signals.
-        set(signal, libc::SIG_DFL, 0).ok();
+    for signal in ASKING {
+        if handler(signal) == Some(on_asking as *const () as libc::sighandler_t) {
+            // Cannot fail for these signals.
+            set(signal, libc::SIG_DFL, 0).ok();
+        }
     }
+}
+
+/// What a signal does now.
+fn handler(signal: i32) -> Option<libc::sighandler_t> {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no new action; the old one is written to a place of its type.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: a successful call has filled it.
+    (result == 0).then(|| unsafe { action.assume_init() }.sa_sigaction)
 }
 
 /// The signals that have come since the last call.

@@ -81,6 +81,9 @@ fn expire(round: &Round, group: &[u8], limit: Duration) {
     }
     daemon.log.log(Level::ERROR, &record);
     // Nobody can stop the threads while they are looked at; the process ends in any case.
-    wsgi_python::write_stacks(daemon.log.file());
+    if !wsgi_python::write_stacks(daemon.log.file()) {
+        let text = "This version of Python cannot show stacks without its interpreter lock.";
+        daemon.log.log(Level::INFO, text);
+    }
     daemon.end(Reason::DeadlockTimeout);
 }
