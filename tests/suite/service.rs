@@ -80,7 +80,8 @@ one! {
             is_child = os.fork() == 0\n\
             try:\n    \
             if is_child: open('@root@/out/pid', 'a').write(f'{os.getpid()} ')\n    \
-            while True: time.sleep(60 if is_child else 0.05)\n\
+            if not is_child: os.wait()\n    \
+            time.sleep(60)\n\
             finally:\n    open('@root@/out/left', 'a').write('child' if is_child else 'parent')\n";
         let server = service(script, "");
         let child = pid(&server, 0);
