@@ -13,8 +13,8 @@ REQUEST = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Loop:
     """Requests at a fixed rate, whatever the answers do; latency counts from the time due."""
 
-    def __init__(self, port):
-        self.port, self.idle, self.results = port, [], []
+    def __init__(self, port, request=REQUEST):
+        self.port, self.request, self.idle, self.results = port, request, [], []
 
     async def _one(self, due):
         connection = self.idle.pop() if self.idle else None
@@ -29,11 +29,11 @@ class Loop:
         self.results.append((time.monotonic() - due, outcome))
 
     async def _exchange(self, reader, writer):
-        writer.write(REQUEST)
+        writer.write(self.request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: *(\d+)", head.lower())
         body = await (reader.readexactly(int(length[1])) if length else reader.read())
-        if length and b"connection: close" not in head.lower():
+        if length and b"connection: close" not in head.lower() + self.request.lower():
             self.idle.append((reader, writer))
         else:
             writer.close()

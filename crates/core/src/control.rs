@@ -255,6 +255,8 @@ pub enum ToDaemon {
     /// The group's error log was opened again: the attached descriptor takes the place of standard
     /// output and error.
     ErrorLog,
+    /// Another process of the group has loaded this: load it before somebody asks for it.
+    Preload(ImportScript),
     /// Take no new request, finish what is running, end.
     Drain {
         /// Why.

@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use wsgi_core::level::Level;
+use wsgi_core::{control::ImportScript, level::Level};
 
 use crate::{clock::Moment, host::Host, startup, state::Daemon, worker::Worker};
 
@@ -33,6 +33,19 @@ impl Crew {
             }
         }
         crew
+    }
+
+    /// Loads a script beside the requests. Failing is logged, and tried again by its first request.
+    pub(crate) fn preload(&self, script: ImportScript) {
+        let host = self.host;
+        let load = move || {
+            host.preload(&script);
+            host.thread_end();
+        };
+        let started = thread::Builder::new().name("wsgi-preload".to_owned()).spawn(load);
+        if let Ok(handle) = started {
+            self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        }
     }
 
     /// Starts one more thread; false when there is no place for it, or no thread.

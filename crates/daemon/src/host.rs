@@ -2,7 +2,10 @@
 
 use std::{fmt::Debug, time::Instant};
 
-use wsgi_core::exchange::{Exchange, Outcome};
+use wsgi_core::{
+    control::ImportScript,
+    exchange::{Exchange, Outcome},
+};
 use wsgi_python::Runtime;
 
 /// Decides whether to call what it is given.
@@ -13,6 +16,11 @@ pub(crate) trait Host: Debug + Sync {
     /// Answers one request. `thread` counts from 1; `taken` is when the daemon took the request,
     /// µs since the epoch.
     fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, taken: i64) -> Outcome;
+
+    /// Loads a script if it is not loaded; false when that goes wrong, which is logged.
+    fn preload(&self, _script: &ImportScript) -> bool {
+        false
+    }
 
     /// Called by a thread that has used the host before it ends.
     fn thread_end(&self);
@@ -42,6 +50,10 @@ pub(crate) trait Host: Debug + Sync {
 impl Host for Runtime {
     fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, taken: i64) -> Outcome {
         Runtime::serve(self, head, exchange, thread, taken)
+    }
+
+    fn preload(&self, script: &ImportScript) -> bool {
+        Runtime::preload(self, script)
     }
 
     fn thread_end(&self) {

@@ -89,9 +89,7 @@ pub(crate) fn configure(control: &OwnedFd) -> Result<Assignment, StartupError> {
         ToDaemon::Configure { group, epoch, first_slot, preload, is_trial } => {
             Ok(Assignment { spec: *group, epoch, first_slot, preload, is_trial })
         }
-        ToDaemon::ErrorLog | ToDaemon::Drain { .. } | ToDaemon::Stop => {
-            Err(failed("unexpected message"))
-        }
+        _ => Err(failed("unexpected message")),
     }
 }
 

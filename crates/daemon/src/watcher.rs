@@ -127,6 +127,11 @@ impl Watcher {
                 self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
                 self.stop_service();
             }
+            Some(Ok(ToDaemon::Preload(script))) => {
+                if let Some(crew) = self.daemon.crew.get() {
+                    crew.preload(script);
+                }
+            }
             // It is configured once, before there is a watcher.
             Some(Ok(ToDaemon::Configure { .. }) | Err(_)) => {}
             None => {

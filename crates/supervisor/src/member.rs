@@ -210,6 +210,16 @@ impl Member {
         }
     }
 
+    /// Has it load a script that it has not loaded.
+    pub(crate) fn preload(&self, script: &ImportScript) {
+        if let Link::Child { control, .. } = &self.link
+            && !self.loaded.contains(script)
+        {
+            // One that does not read loads it when it is asked for it.
+            tell(control, &ToDaemon::Preload(script.clone())).ok();
+        }
+    }
+
     /// What it has done, for the line about its end.
     pub(crate) fn describe_life(&self, now: Instant) -> String {
         let requests = self.boards.slots.begun(self.process.first_slot, self.process.slots);

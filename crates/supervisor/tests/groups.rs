@@ -256,7 +256,7 @@ const ROLLING: &str = "if configure['is_trial'] and os.path.exists('broken'):\n\
     seen = 0\n\
     while True:\n\
     \x20   try:\n\
-    \x20       if control.recv(1 << 20) != b'\"ErrorLog\"': break\n\
+    \x20       if control.recv(1 << 20)[:3] in (b'\"St', b'{\"D'): break\n\
     \x20   except TimeoutError: pass\n\
     \x20   if configure['epoch'] <= 2 and os.path.exists('change'):\n\
     \x20       mtime = int(open('change').read() or 0)\n\

@@ -40,7 +40,12 @@ impl Group {
                     self.replace_all(now);
                 }
             }
-            FromDaemon::Loaded(script) => member.note_loaded(script),
+            FromDaemon::Loaded(script) => {
+                member.note_loaded(script.clone());
+                if is_current {
+                    self.spread(&script);
+                }
+            }
             FromDaemon::Changed { script, mtime } if is_current && !member.is_draining() => {
                 self.note_change(&script.path, mtime);
             }
@@ -54,6 +59,7 @@ impl Group {
 
     fn note_ready(&mut self, id: u64, is_current: bool) {
         self.judge_size(id);
+        self.catch_up(id);
         if self.is_trial(id) {
             self.adopt_trial();
         } else if is_current && !self.spec.engine.is_service() {

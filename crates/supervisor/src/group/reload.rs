@@ -10,7 +10,7 @@ use std::{
 };
 
 use wsgi_core::{
-    control::{GroupSpec, ReloadMode},
+    control::{GroupSpec, ImportScript, ReloadMode},
     level::Level,
     reason::Reason,
 };
@@ -73,6 +73,23 @@ impl Group {
     pub(super) fn note_change(&mut self, path: &str, mtime: i64) {
         if self.reload.seen.insert(path.to_owned(), mtime) != Some(mtime) {
             self.reload.is_wanted = true;
+        }
+    }
+
+    /// A process that has not loaded a script has no old version to go on with when it changes: so
+    /// with `reload=rolling` all of them load what one has loaded.
+    pub(super) fn spread(&self, script: &ImportScript) {
+        if self.spec.engine.reload == ReloadMode::Rolling {
+            let others = self.current().filter(|member| member.is_ready());
+            others.for_each(|member| member.preload(script));
+        }
+    }
+
+    /// The same for a process that has just become ready.
+    pub(super) fn catch_up(&self, id: u64) {
+        let member = self.current().find(|member| member.id == id);
+        if let Some(member) = member.filter(|_| self.spec.engine.reload == ReloadMode::Rolling) {
+            self.loaded_now().iter().for_each(|script| member.preload(script));
         }
     }
 
