@@ -85,6 +85,12 @@ def overflow(environ):
     return repr(nested)
 
 
+def note_at_exit(environ):
+    out = environ["TEST_OUT"]
+    atexit.register(lambda: _note({"TEST_OUT": out}, "at-exit"))
+    return os.getpid()
+
+
 def hang_at_exit(environ):
     def hang():
         _note(environ, "at-exit")

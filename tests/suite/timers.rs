@@ -143,6 +143,25 @@ one! {
         server.wait_for_log("Request interrupted by RequestTimeout");
     }
 
+    fn timers_hold_whatever_the_others_are_set_to() {
+        ours!("nothing watches when deadlock-timeout and inactivity-timeout are 0");
+        let server = group("threads=1 deadlock-timeout=0 request-timeout=1 interrupt-timeout=20");
+        server.expect_traceback("WSGI1220");
+        assert_eq!(server.get("/busy?gate").status(), 504);
+    }
+
+    fn a_process_that_was_looked_at_ends_as_every_other() {
+        let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
+        server.allow_log("WSGI1220").expect_traceback("RequestTimeout");
+        let process = daemon(&server);
+        server.get("/note_at_exit").ok();
+        assert_eq!(server.get("/busy?gate").status(), 504);
+        process.signal(libc::SIGTERM);
+        let elapsed = wait_for_end(&process);
+        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+        assert_eq!(server.out("at-exit"), "x");
+    }
+
     fn an_interrupted_response_is_visibly_cut() {
         ours!("it ends the body as if it were complete");
         let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
