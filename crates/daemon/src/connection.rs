@@ -73,11 +73,16 @@ impl<'a> ConnectionExchange<'a> {
         let mut output = self.output.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (kind, value) = match (outcome, output.has_head()) {
             (Outcome::Completed, true) => (Kind::End, 0),
-            (Outcome::Stale, false) if !is_begun => (Kind::Requeue, 0),
+            (Outcome::Stale, false) => (Kind::Requeue, 0),
             (Outcome::Failed(status), false) => (Kind::Fail, status),
             (_, false) => (Kind::Fail, 500),
             (_, true) => (Kind::Abort, 0),
         };
+        if kind == Kind::Requeue && is_begun {
+            // It counted as begun while its interpreter was made. Before httpd hears of it, or it
+            // would take the end of this process for that of the request.
+            self.daemon.slots.forget(self.slot);
+        }
         let keeps = may_keep && kind == Kind::End && input.is_drained();
         let sent = if keeps { output.end_and_keep() } else { output.mark(kind, value) };
         if is_begun {

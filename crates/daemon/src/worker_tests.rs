@@ -37,6 +37,9 @@ impl Host for Fake {
             return Outcome::Stale;
         }
         exchange.begin();
+        if script == "stale in a new interpreter" {
+            return Outcome::Stale;
+        }
         if script == "fail" {
             return Outcome::Failed(503);
         }
@@ -173,6 +176,13 @@ fn a_stale_script_replaces_the_process_and_runs_nothing() {
     let served = setup.host.served.load(Ordering::Relaxed);
     assert_eq!(setup.answer(7, "echo", None)[0].0, Kind::Requeue, "a draining process");
     assert_eq!(setup.host.served.load(Ordering::Relaxed), served);
+}
+
+#[test]
+fn a_request_that_only_got_its_interpreter_may_run_elsewhere() {
+    let setup = setup(spec());
+    assert_eq!(setup.answer(6, "stale in a new interpreter", None)[0].0, Kind::Requeue);
+    assert_eq!(setup.httpd.find(6), None, "it counts as begun no more");
 }
 
 #[test]

@@ -93,6 +93,14 @@ impl Slots {
         }
     }
 
+    /// Says that the request in slot `index` was not run after all: whoever takes it next may.
+    pub fn forget(&self, index: u32) {
+        if let Some([request, _, active]) = self.slot(index as usize) {
+            request.store(0, Ordering::Release);
+            active.store(0, Ordering::Release);
+        }
+    }
+
     /// Whether a request runs in any of `count` slots from `first` on.
     pub fn any_active(&self, first: u32, count: u32) -> bool {
         (first..first.saturating_add(count)).any(|index| {
@@ -181,6 +189,17 @@ mod tests {
         assert_eq!(httpd.find(77), Some(Started { epoch: 5, is_active: false }));
         assert!(daemon.begin(2, 5, 78));
         assert_eq!(httpd.find(77), None);
+    }
+
+    #[test]
+    fn a_request_that_was_not_run_is_forgotten() {
+        let memory = Slots::create(1).unwrap();
+        let slots = Slots::map(memory.as_fd(), 1).unwrap();
+        assert!(slots.begin(0, 5, 77));
+        slots.forget(0);
+        assert_eq!(slots.find(77), None);
+        assert!(!slots.any_active(0, 1));
+        slots.forget(u32::MAX);
     }
 
     #[test]
