@@ -74,6 +74,8 @@ enum Wait {
     Frames,
     EndOfFile,
     ClientGone,
+    /// httpd is stopped or restarted at once, and waits for this thread.
+    Stopping,
     /// The process is gone, or as good as gone, in these words.
     Dead(String),
     /// No process has started the request, and none will.
@@ -88,6 +90,8 @@ enum Step {
     Failed(u16),
     Requeue,
     ClientGone,
+    Stopping,
+    HeaderTooLong,
 }
 
 impl<'r, 'c> Conversation<'r, 'c> {
@@ -142,6 +146,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Wait::Frames => {}
                 Wait::EndOfFile => return self.after_end_of_file(),
                 Wait::ClientGone => return self.finish(Step::ClientGone),
+                Wait::Stopping => return self.finish(Step::Stopping),
                 Wait::Dead(how) => return self.fail(fate::died, &how),
                 Wait::Failed(failure) => return Err(failure),
             }
@@ -163,9 +168,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 }
                 Kind::Head => {
                     let head = ResponseHead::decode(payload).map_err(io::Error::other)?;
-                    begin_response(&mut self.responder, self.errand.group, &head)?;
+                    let step = begin_response(&mut self.responder, self.errand.group, &head);
                     self.limit_writes();
-                    Step::Next
+                    step
                 }
                 Kind::Data => {
                     // Held back until the connection is silent: `await_frames` flushes.
@@ -280,6 +285,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
 
     /// Nothing was heard for a while: does anybody still work on the request?
     fn look_for_trouble(&self) -> Option<Wait> {
+        if self.errand.job.request.is_abandoned() {
+            return Some(Wait::Stopping);
+        }
         let definition = &self.errand.group.definition;
         match fate::of(self.errand.link, self.errand.request_id) {
             Fate::Dead(how) => return Some(Wait::Dead(how)),
@@ -314,6 +322,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn finish(self, step: Step) -> Result<Verdict<'r>, Failure> {
         self.tell_stall();
         Ok(match step {
+            Step::HeaderTooLong if !self.responder.has_begun() => {
+                return Err(fate::header_too_long(self.errand.job, self.errand.group));
+            }
             Step::Requeue if !self.responder.has_begun() => Verdict::NotStarted(self.responder),
             Step::Complete { keeps } => {
                 if keeps && self.frames.is_empty() {
@@ -327,9 +338,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
             }
             // Nobody is left to answer; the access log keeps the application's status.
             Step::ClientGone => Verdict::Answered(Status::Ok),
-            Step::Next | Step::Incomplete | Step::Failed(_) | Step::Requeue => {
-                Verdict::Answered(self.responder.truncate())
-            }
+            Step::Stopping if !self.responder.has_begun() => Verdict::Answered(Status::Http(503)),
+            Step::Next
+            | Step::Stopping
+            | Step::HeaderTooLong
+            | Step::Incomplete
+            | Step::Failed(_)
+            | Step::Requeue => Verdict::Answered(self.responder.truncate()),
         })
     }
 
@@ -388,20 +403,13 @@ fn sent(result: Result<(), SendError>) -> io::Result<Step> {
     }
 }
 
-fn begin_response(
-    responder: &mut Responder<'_>,
-    group: &Group,
-    head: &ResponseHead,
-) -> io::Result<()> {
+fn begin_response(responder: &mut Responder<'_>, group: &Group, head: &ResponseHead) -> Step {
     let limit = group.definition.header_buffer_size as usize;
-    let longest = head.headers.iter().map(|(name, value)| name.len() + value.len()).max();
-    if longest.is_some_and(|longest| longest > limit) {
-        return Err(io::Error::other(format!(
-            "response header of more than header-buffer-size={limit} bytes"
-        )));
+    if head.headers.iter().any(|(name, value)| name.len() + value.len() > limit) {
+        return Step::HeaderTooLong;
     }
     responder.head(head);
-    Ok(())
+    Step::Next
 }
 
 fn log_record(job: &Job<'_>, header: Header, payload: &[u8]) {

@@ -113,6 +113,17 @@ pub(super) fn timed_out(job: &Job<'_>, group: &Group) -> Failure {
     Failure::new(504, 145, text)
 }
 
+/// A header of the response does not fit `header-buffer-size`.
+pub(super) fn header_too_long(job: &Job<'_>, group: &Group) -> Failure {
+    let text = format!(
+        "Response header of more than header-buffer-size={} bytes from daemon process '{}': {}",
+        group.definition.header_buffer_size,
+        group.definition.name,
+        subject(job.request)
+    );
+    Failure::new(500, 144, text)
+}
+
 /// No thread of the group took the request in time.
 pub(super) fn queue_timed_out(job: &Job<'_>, group: &Group) -> Failure {
     let text = format!(

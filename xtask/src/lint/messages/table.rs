@@ -269,6 +269,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Add WSGIProcessGroup, or `process-group=` to WSGIScriptAlias.",
     },
     Message {
+        code: 144,
+        meaning: "A header of the application's response is longer than `header-buffer-size=` (32768 bytes unless given); answered with 500.",
+        remedy: "Raise it if the header is meant to be so long: clients and proxies have limits as well.",
+    },
+    Message {
         code: 145,
         meaning: "The daemon process did not begin its answer within `socket-timeout=` (else `Timeout`); answered with 504.",
         remedy: "The application hangs or is slow; the request goes on in its process.",
