@@ -49,6 +49,8 @@ pub(crate) struct Worker<'a> {
     thread: i32,
     /// httpd keeps the connection that is being served.
     is_kept: bool,
+    /// How often in a row no connection could be accepted.
+    failures: u32,
     buffer: Vec<u8>,
     held: Vec<u8>,
 }
@@ -64,6 +66,7 @@ impl<'a> Worker<'a> {
             index,
             thread: 0,
             is_kept: false,
+            failures: 0,
             buffer: vec![0; BUFFER],
             held: Vec::new(),
         })
@@ -87,7 +90,10 @@ impl<'a> Worker<'a> {
             self.daemon.idle.end_accept(accepted.is_ok());
             state.end_wait();
             match accepted {
-                Ok(connection) => self.serve(connection),
+                Ok(connection) => {
+                    self.failures = 0;
+                    self.serve(connection);
+                }
                 Err(error) => self.judge_accept(&error),
             }
         }
@@ -95,14 +101,18 @@ impl<'a> Worker<'a> {
         self.host.thread_end();
     }
 
-    fn judge_accept(&self, error: &io::Error) {
+    fn judge_accept(&mut self, error: &io::Error) {
         let is_passing =
             matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted);
         if !is_passing {
-            self.report(
-                Level::CRIT,
-                &format!("WSGI1201: Unable to accept a connection of httpd: {error}."),
-            );
+            self.failures = self.failures.saturating_add(1);
+            // Ever more rarely: what lasts must not fill the log.
+            if self.failures.is_power_of_two() {
+                self.report(
+                    Level::CRIT,
+                    &format!("WSGI1201: Unable to accept a connection of httpd: {error}."),
+                );
+            }
             thread::sleep(PAUSE);
         }
     }

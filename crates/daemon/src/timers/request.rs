@@ -24,6 +24,8 @@ struct Case {
     busy: Busy,
     seen: Seen,
     stage: Stage,
+    /// The interpreter lock was not free: another thread could run no more than this one.
+    is_locked: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,8 @@ impl Case {
         let (group, thread) = (seen.application_group.clone(), seen.identity);
         let answer =
             inspectors.ask(&seen.application_group, move |host| host.stack(&group, thread));
-        Some(Self { busy, seen, stage: Stage::Looking(answer, round.now.after(LOOK)) })
+        let stage = Stage::Looking(answer, round.now.after(LOOK));
+        Some(Self { busy, seen, stage, is_locked: false })
     }
 
     fn due(&self) -> Option<Moment> {
@@ -91,6 +94,7 @@ impl Case {
             Stage::Looking(answer, until) => {
                 let found = answer.as_ref().map_or(Some(&None), Answer::get);
                 if found.is_some() || round.now >= *until {
+                    self.is_locked = found.is_none();
                     self.report(round, found.and_then(Option::as_ref));
                     self.act(round);
                 }
@@ -149,7 +153,8 @@ impl Case {
         }
         self.busy.worker.write_off();
         let crew = round.daemon.crew.get().filter(|_| !round.daemon.is_draining());
-        let is_replaced = crew.is_some_and(|crew| crew.add());
+        // Where none can run, another thread would only take requests from other processes.
+        let is_replaced = !self.is_locked && crew.is_some_and(|crew| crew.add());
         let thread = if is_replaced { "another thread takes its place, and " } else { "" };
         round.daemon.log.log(
             Level::WARNING,
