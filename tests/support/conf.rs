@@ -180,6 +180,20 @@ pub fn one_child() -> &'static str {
     }
 }
 
+/// Room for 64 requests at a time, in two children where children have threads.
+pub fn many_clients() -> &'static str {
+    match mpm().as_str() {
+        "prefork" => {
+            "StartServers 16\nMinSpareServers 8\nMaxSpareServers 64\nServerLimit 64\n\
+             MaxRequestWorkers 64\n"
+        }
+        _ => {
+            "StartServers 2\nServerLimit 8\nThreadsPerChild 32\nMinSpareThreads 1\n\
+             MaxSpareThreads 64\nMaxRequestWorkers 64\n"
+        }
+    }
+}
+
 /// The part that does not vary.
 const FRAME: &str = r#"
 ServerRoot "@root@"

@@ -114,11 +114,16 @@ pub struct Connection {
 impl Connection {
     /// Connects to a port of this machine.
     pub fn open(port: u16) -> Connection {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
-        stream.set_nodelay(true).expect("nodelay");
-        stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("timeout");
-        Connection {
+        Connection::try_open(port).expect("connect")
+    }
+
+    /// The same where the server may just be gone.
+    pub fn try_open(port: u16) -> io::Result<Connection> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Connection {
             stream,
             buffer: Vec::new(),
             rest: Rest::Nothing,
@@ -126,7 +131,7 @@ impl Connection {
             complete: false,
             started: Instant::now(),
             next_is_head: false,
-        }
+        })
     }
 
     /// Sends bytes; a server that has closed already is not an error here.

@@ -96,6 +96,11 @@ impl Builder {
         self.sizing(conf::one_child())
     }
 
+    /// Room for 64 requests at a time, in two children where children have threads.
+    pub fn many_clients(self) -> Builder {
+        self.sizing(conf::many_clients())
+    }
+
     /// Writes a file below the server's folder before it starts.
     pub fn file(mut self, name: &str, text: &str) -> Builder {
         self.files.push((name.to_owned(), text.to_owned()));

@@ -13,6 +13,7 @@
 //! | `process` | `/proc`: the tree of a server, descriptors, signals |
 //! | `environ` | the answer of the application that shows its environ |
 //! | `http` | the raw HTTP/1.1 client |
+//! | `load` | many clients at once while something is done to the server, and their count |
 //! | `curl` | TLS and HTTP/2 through `curl` |
 //!
 //! Invariant: after every test its server has ended, nothing of it is left, and its error log holds
@@ -25,6 +26,7 @@ pub mod curl;
 pub mod environ;
 pub mod http;
 pub mod httpd;
+pub mod load;
 pub mod log;
 pub mod original;
 pub mod ports;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 /// One process, told apart from a later one with the same number by its start time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +92,26 @@ impl Process {
         let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else { return Vec::new() };
         let links = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
         links.map(|link| link.display().to_string()).collect()
+    }
+
+    /// Leaves it room for so many more descriptors; `usize::MAX` is the usual 1024.
+    pub fn leave_descriptors(&self, room: usize) {
+        let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else { return };
+        let used: Vec<usize> =
+            entries.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok()).collect();
+        let limit = (0..1024).filter(|number| !used.contains(number)).nth(room).unwrap_or(1024);
+        self.set_limit("nofile", &format!("{limit}:"));
+    }
+
+    /// Sets a limit (`soft:hard`, either may be left out) as `prlimit` names it.
+    pub fn set_limit(&self, resource: &str, limit: &str) {
+        let id = |field: &str| self.status(field).split_whitespace().next()?.parse().ok();
+        let (Some(uid), Some(gid)) = (id("Uid"), id("Gid")) else { return };
+        let mut command = Command::new("prlimit");
+        // As who it is: even root needs a capability for the limits of others.
+        command.uid(uid).gid(gid).arg(format!("--{resource}={limit}"));
+        let done = command.arg("--pid").arg(self.pid.to_string()).status().expect("prlimit");
+        assert!(done.success(), "cannot set {resource} of {} to {limit}", self.command());
     }
 
     /// Sends a signal, to this process only.
