@@ -329,7 +329,7 @@ one! {
         let server = group("processes=2 shutdown-timeout=1");
         allow_death(&server);
         server.allow_log("AH00045").allow_log("AH00046").allow_log("WSGI0119");
-        for route in ["blocks_in_c", "holds_the_interpreter"] {
+        for (round, route) in [(1, "blocks_in_c"), (2, "holds_the_interpreter")] {
             let mut stuck = server.connect();
             stuck.request("GET", &format!("/{route}"), &[], b"");
             server.wait_for_out(&format!("in-{route}"));
@@ -339,6 +339,11 @@ one! {
             poll("the restart", || (server.log_count("resuming normal") > before).then_some(()));
             assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
             fs::remove_file(server.path("out").join(format!("in-{route}"))).unwrap();
+            // Until the new processes are ready the old ones take requests, also the one that
+            // can run none.
+            poll("the old processes to drain", || {
+                (server.log_count("Shutdown requested") >= 2 * round).then_some(())
+            });
             server.get("/pid").ok();
         }
         let mut stuck = server.connect();
