@@ -26,7 +26,7 @@ const MESSAGES: u32 = 4096;
 /// Longest message of a daemon.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
-/// Scripts of a process that are remembered at most, and the longest path of one.
+/// Scripts of a process that are remembered at most, and the longest name of one.
 const SCRIPTS: usize = 500;
 const LONGEST_PATH: usize = 4096;
 
@@ -204,7 +204,8 @@ impl Member {
 
     /// It has loaded a script.
     pub(crate) fn note_loaded(&mut self, script: ImportScript) {
-        let is_plausible = self.loaded.len() < SCRIPTS && script.path.len() <= LONGEST_PATH;
+        let longest = script.path.len().max(script.application_group.len());
+        let is_plausible = self.loaded.len() < SCRIPTS && longest <= LONGEST_PATH;
         if is_plausible && !self.loaded.contains(&script) {
             self.loaded.push(script);
         }

@@ -12,36 +12,12 @@ mod rig;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use rig::{GroupFiles, Rig, is_alive, kill};
+use rig::{GroupFiles, READY, Rig, is_alive, kill};
 use wsgi_core::control::{Identity, ReloadMode, ToSupervisor};
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
-
-/// A stand-in that says it is ready, and ends when it is told to or its supervisor is gone.
-const READY: &str = "control.send(b'\"Ready\"')\nwait()\n";
-
-impl Rig {
-    /// Writes a stand-in whose behaviour is `code`.
-    fn stand_in(&self, name: &str, code: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        let program = format!(
-            "#!/usr/bin/python3\n\
-             import json, os, signal, socket, sys, time\n\
-             control = socket.socket(fileno=4)\n\
-             configure = json.loads(control.recv(1 << 20))['Configure']\n\
-             def wait():\n\
-             \x20   message = control.recv(1 << 20)\n\
-             \x20   sys.exit(0)\n\
-             {code}"
-        );
-        fs::write(&path, program).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-}
 
 #[test]
 fn processes_are_started_replaced_when_killed_and_end_with_stop() {
@@ -273,10 +249,6 @@ impl Rig {
         spec.engine.reload = ReloadMode::Rolling;
         self.configure(&spec);
         self.wait_ready(2).iter().map(|process| process.pid).collect()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
     }
 }
 

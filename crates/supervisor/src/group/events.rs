@@ -46,7 +46,10 @@ impl Group {
                     self.spread(&script);
                 }
             }
-            FromDaemon::Changed { script, mtime } if is_current && !member.is_draining() => {
+            // One that was never loaded is nothing that could have changed.
+            FromDaemon::Changed { script, mtime }
+                if is_current && !member.is_draining() && member.loaded.contains(&script) =>
+            {
                 self.note_change(&script.path, mtime);
             }
             FromDaemon::Retire(reason) => {

@@ -157,22 +157,25 @@ impl Group {
             && boards.memory == self.boards.memory
             && !self.is_ending
             && !self.is_failing;
+        // What a process says it has loaded is only its word: nobody else runs that.
+        let is_same_user = (&handover.spec.identity, &handover.spec.chroot)
+            == (&self.spec.identity, &self.spec.chroot);
         self.spec = handover.spec;
         self.listener = handover.listener;
         self.slots = handover.slots;
         self.boards = boards;
         self.is_ending = false;
         self.linger = None;
-        self.reload.watch(&self.spec, now);
         if is_kept {
             // httpd has opened its log again, perhaps because it was rotated.
             self.members.iter().for_each(|member| member.pass_error_log(self.log.file()));
             return Ok(());
         }
+        self.reload.watch(&self.spec, now);
         self.drop_trial(now);
         self.is_failing = false;
         self.boards.table.set_group(&GroupState::Serving);
-        self.preload = self.loaded_now();
+        self.preload = if is_same_user { self.loaded_now() } else { Vec::new() };
         self.begin_generation();
         Ok(())
     }
@@ -229,9 +232,9 @@ impl Group {
             self.look_at_memory(now);
             self.choose_leaving(now);
             self.start_missing(context);
-            self.start_trial(context);
             self.drain_replaced(now);
             self.drain_leaving(now);
+            self.start_trial(context);
             self.end_if_idle(now);
         }
     }

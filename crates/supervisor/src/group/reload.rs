@@ -23,6 +23,9 @@ use super::{Context, Group};
 /// Time until the next attempt to start a trial that could not be started.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Changes that are remembered at most: more than a group has scripts.
+const CHANGES: usize = 10_000;
+
 /// Changes of code, from being seen to being served.
 #[derive(Debug, Default)]
 pub(super) struct Reload {
@@ -36,6 +39,8 @@ pub(super) struct Reload {
     retry: Option<Instant>,
     /// The process on trial.
     trial: Option<u64>,
+    /// Watched files have changed since it was started: it has read some of them before.
+    is_outdated: bool,
     /// When the code that is served was loaded.
     since: Option<SystemTime>,
 }
@@ -64,6 +69,7 @@ impl Reload {
         self.is_wanted = false;
         self.retry = None;
         self.trial = None;
+        self.is_outdated = false;
         self.since = Some(SystemTime::now());
     }
 }
@@ -71,6 +77,9 @@ impl Reload {
 impl Group {
     /// A process has found that a script has changed.
     pub(super) fn note_change(&mut self, path: &str, mtime: i64) {
+        if self.reload.seen.len() >= CHANGES {
+            self.reload.seen.clear();
+        }
         if self.reload.seen.insert(path.to_owned(), mtime) != Some(mtime) {
             self.reload.is_wanted = true;
         }
@@ -100,7 +109,10 @@ impl Group {
         let group = self.name();
         self.log.log(Level::INFO, &format!("Files that '{group}' reloads on have changed."));
         match self.spec.engine.reload {
-            ReloadMode::Rolling => self.reload.is_wanted = true,
+            ReloadMode::Rolling => {
+                self.reload.is_wanted = true;
+                self.reload.is_outdated = self.reload.trial.is_some();
+            }
             ReloadMode::Restart | ReloadMode::Off => self.replace_all(now),
         }
     }
@@ -111,10 +123,16 @@ impl Group {
         // Replacements of this generation come first: they would load the changed code unasked.
         let is_complete = self.current().count() >= self.spec.processes as usize;
         if !is_due || !is_complete || self.leaving.is_some() {
+            // What is in the way ends with an event.
+            self.reload.retry = None;
+            return;
+        }
+        if self.reload.retry.is_some_and(|retry| context.now < retry) {
             return;
         }
         self.reload.trial = self.start_beside(context);
         self.reload.is_wanted = self.reload.trial.is_none();
+        self.reload.is_outdated = false;
         self.reload.retry = self.reload.is_wanted.then(|| context.now + RETRY);
     }
 
@@ -133,7 +151,9 @@ impl Group {
     /// The changed code has loaded: it goes live, process by process.
     pub(super) fn adopt_trial(&mut self) {
         self.preload = self.loaded_now();
+        let is_outdated = self.reload.is_outdated;
         self.begin_generation();
+        self.reload.is_wanted = is_outdated;
         let group = self.name();
         self.log.log(Level::INFO, &format!("Daemon process group '{group}' changes to new code."));
         self.note_success();

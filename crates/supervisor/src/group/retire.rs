@@ -71,7 +71,11 @@ impl Group {
     /// Marks processes that have grown beyond `memory-soft-limit`.
     pub(super) fn look_at_memory(&mut self, now: Instant) {
         let limit = self.spec.memory_soft_limit;
-        if limit == 0 || self.memory_check.is_some_and(|next| now < next) {
+        if limit == 0 {
+            self.memory_check = None;
+            return;
+        }
+        if self.memory_check.is_some_and(|next| now < next) {
             return;
         }
         self.memory_check = Some(now + MEMORY_CHECK);

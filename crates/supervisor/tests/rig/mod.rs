@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Slots of every group in these tests.
 pub(crate) const SLOTS: u32 = 48;
 
+/// A stand-in that says it is ready, and ends when it is told to or its supervisor is gone.
+pub(crate) const READY: &str = "control.send(b'\"Ready\"')\nwait()\n";
+
 /// A group as httpd's parent keeps it.
 pub(crate) struct GroupFiles {
     pub(crate) listener: Listener,
@@ -111,6 +114,29 @@ impl Rig {
             slots: SLOTS,
             ..GroupSpec::default()
         }
+    }
+
+    /// Writes a stand-in whose behaviour is `code`.
+    pub(crate) fn stand_in(&self, name: &str, code: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        let program = format!(
+            "#!/usr/bin/python3\n\
+             import json, os, signal, socket, sys, time\n\
+             control = socket.socket(fileno=4)\n\
+             configure = json.loads(control.recv(1 << 20))['Configure']\n\
+             def wait():\n\
+             \x20   message = control.recv(1 << 20)\n\
+             \x20   sys.exit(0)\n\
+             {code}"
+        );
+        fs::write(&path, program).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Writes a file that stand-ins see.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     pub(crate) fn send(&self, message: &ToSupervisor) {
