@@ -3,7 +3,6 @@
 Nothing here is called per request, apart from the formatting of tracebacks.
 """
 
-import importlib.util
 import io
 import os
 import sys
@@ -81,7 +80,8 @@ def put_first(directory):
 def package_path():
     """Where an installed package `mod_wsgi` keeps its modules, so that they stay importable."""
     try:
-        spec = importlib.util.find_spec("mod_wsgi")
+        specs = (finder.find_spec("mod_wsgi", None) for finder in sys.meta_path)
+        spec = next((spec for spec in specs if spec), None)
     except Exception:  # a finder of the application's may raise anything
         return None
     locations = spec and spec.submodule_search_locations
@@ -107,12 +107,11 @@ def publish(module, attributes, apache_attributes, may_import_apache):
 
 
 def warm_up():
-    """Imports what the first request would: codecs and what formats a traceback.
+    """Imports what the first request would: a codec, and what formats a traceback.
 
     The module threading takes the thread that imports it first for the main one and expects it
     to be there at the end: that must be the one that sets the interpreter up.
     """
-    import encodings.idna  # noqa: F401
     import encodings.latin_1  # noqa: F401
     import threading  # noqa: F401
     import traceback  # noqa: F401
