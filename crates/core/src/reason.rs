@@ -28,6 +28,8 @@ pub enum Reason {
     CpuTimeLimit,
     /// `memory-soft-limit`.
     MemorySoftLimit,
+    /// Internal errors have ended several requests of the process.
+    InternalErrors,
     /// A script has changed.
     ScriptReload,
 }
@@ -47,6 +49,7 @@ impl Reason {
             Reason::DeadlockTimeout => "deadlock_timeout",
             Reason::CpuTimeLimit => "cpu_time_limit",
             Reason::MemorySoftLimit => "memory_soft_limit",
+            Reason::InternalErrors => "internal_errors",
             Reason::ScriptReload => "script_reload",
         }
     }

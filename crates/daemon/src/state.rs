@@ -26,6 +26,9 @@ use crate::{
     startup::Descriptors,
 };
 
+/// Requests ended by internal errors after which the process is replaced.
+const MOST_PANICS: u32 = 3;
+
 /// How urgently the process shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -72,6 +75,8 @@ pub(crate) struct Daemon {
     /// The watcher looks at the requests from time to time.
     is_watched: AtomicBool,
     is_retiring: AtomicBool,
+    /// Requests that an internal error has ended.
+    panics: AtomicU32,
     /// Where idle worker threads wait.
     pub(crate) idle: Idle,
     drain: AtomicU8,
@@ -111,6 +116,7 @@ impl Daemon {
             answered: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
             is_retiring: AtomicBool::new(false),
+            panics: AtomicU32::new(0),
             drain: AtomicU8::new(0),
             reason: OnceLock::new(),
             is_stale: AtomicBool::new(false),
@@ -176,6 +182,13 @@ impl Daemon {
     pub(crate) fn end(&self, reason: Reason) {
         self.begin_drain(Drain::Stop, reason);
         self.retire(reason);
+    }
+
+    /// An internal error has ended a request: whatever it has left behind, it shall not be for ever.
+    pub(crate) fn note_panic(&self) {
+        if self.panics.fetch_add(1, Ordering::Relaxed) + 1 == MOST_PANICS {
+            self.retire(Reason::InternalErrors);
+        }
     }
 
     /// A request begins in a worker.

@@ -299,6 +299,7 @@ impl<'a> Worker<'a> {
         let serve = || self.host.serve(bytes, exchange, thread, taken);
         let outcome = catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
             // The panic hook has logged where and why.
+            self.daemon.note_panic();
             exchange.log(
                 Level::ERROR,
                 "WSGI1202: An internal error ended the request; see the daemon's log line.",

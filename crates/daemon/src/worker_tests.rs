@@ -166,6 +166,19 @@ fn every_other_end_of_a_request_has_its_frame() {
 }
 
 #[test]
+fn repeated_internal_errors_replace_the_process() {
+    let setup = setup(spec());
+    for _ in 0..5 {
+        setup.answer(5, "panic", None);
+    }
+    let (bytes, _) = receive_packet(setup.supervisor.as_fd(), 1000).unwrap().unwrap();
+    let message = decode::<FromDaemon>(&bytes).unwrap();
+    assert_eq!(message, FromDaemon::Retire(Reason::InternalErrors));
+    assert!(!socket::poll_readable(setup.supervisor.as_fd(), 0).unwrap(), "told once");
+    assert!(!setup.daemon.is_draining(), "it serves until another one is ready");
+}
+
+#[test]
 fn a_stale_script_replaces_the_process_and_runs_nothing() {
     let setup = setup(spec());
     assert_eq!(setup.answer(6, "stale", None)[0].0, Kind::Requeue);
