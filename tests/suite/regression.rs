@@ -149,6 +149,40 @@ one! {
             assert_eq!(first.join().unwrap(), 200);
         });
     }
+
+    fn a_restart_that_finds_no_descriptor_free_keeps_the_process() {
+        // Seen in review: a kept process whose application had opened all files it may could not
+        // take the new error log, thought that its supervisor was dead, and ended.
+        ours!("it keeps no process");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2 on-restart=keep\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @root@/app.py application-group=%{GLOBAL}",
+        )
+        .file("app.py",
+            "import os, time\n\
+             def application(environ, start_response):\n\
+             \x20   start_response('200 OK', [])\n\
+             \x20   if environ['QUERY_STRING']:\n\
+             \x20       files = [os.open('@root@/out/full', os.O_WRONLY | os.O_CREAT)]\n\
+             \x20       try:\n\
+             \x20           while True: files.append(os.dup(files[0]))\n\
+             \x20       except OSError: os.write(files[0], b'full')\n\
+             \x20       while not os.access('@root@/out/go', os.F_OK): time.sleep(0.01)\n\
+             \x20       for file in files: os.close(file)\n\
+             \x20   return [str(os.getpid()).encode()]\n")
+        .start();
+        let first = server.get("/").ok();
+        let mut filling = server.connect();
+        filling.request("GET", "/?fill", &[("Connection", "close")], b"");
+        server.wait_for_out("full");
+        server.graceful();
+        // The message has come by then: the supervisor sends it before httpd goes on.
+        std::thread::sleep(Duration::from_millis(200));
+        std::fs::write(server.path("out/go"), "").unwrap();
+        assert_eq!(filling.response().ok(), first);
+        assert_eq!(server.get("/").ok(), first);
+        assert_eq!(server.log_count("Shutdown requested"), 0);
+    }
 }
 
 both_modes! {

@@ -122,6 +122,23 @@ one! {
         settles_on(&server, "three");
     }
 
+    fn changed_code_that_takes_too_long_to_load_never_goes_live() {
+        // Seen in review: the process said that it was ready although its startup timeout had passed,
+        // ended, and the old ones with it.
+        ours!("it has no rolling reload");
+        let server = server("threads=2 reload=rolling startup-timeout=1");
+        server.expect_log("WSGI1215").expect_log("WSGI1223");
+        let first = answer(server.port());
+        replace(&server.path("app.py"), &script("two", 2.5), 5);
+        poll("the verdict", || {
+            assert_eq!(answer(server.port()), first);
+            (server.log_count("WSGI1215") > 0).then_some(())
+        });
+        let line = server.wait_for_log("WSGI1215").line;
+        assert!(line.contains("startup_timeout"), "{line}");
+        assert_eq!(answer(server.port()), first);
+    }
+
     fn reload_off_keeps_what_is_loaded() {
         ours!("it has no such option");
         let server = server("threads=2 reload=off");

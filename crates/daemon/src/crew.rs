@@ -42,9 +42,16 @@ impl Crew {
             host.preload(&script);
             host.thread_end();
         };
-        let started = thread::Builder::new().name("wsgi-preload".to_owned()).spawn(load);
+        let started = thread::Builder::new()
+            .name("wsgi-preload".to_owned())
+            // What a worker could load must load here too.
+            .stack_size(startup::stack_size(self.daemon.spec.limits.stack_size))
+            .spawn(load);
         if let Ok(handle) = started {
-            self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+            let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+            // The stack of a thread that has ended is kept as long as its handle.
+            handles.retain(|handle| !handle.is_finished());
+            handles.push(handle);
         }
     }
 

@@ -107,6 +107,12 @@ fn work(
         daemon.tell(&FromDaemon::Failed(format!("'{}' cannot be loaded", script.path)));
         return false;
     }
+    if let Some(reason) = daemon.reason().filter(|_| daemon.is_draining()) {
+        // Whoever waits for this process must not think that it takes requests.
+        let reason = format!("it ends before it is ready ({})", reason.name());
+        daemon.tell(&FromDaemon::Failed(reason));
+        return true;
+    }
     let crew = daemon.crew.get_or_init(|| Crew::start(daemon, runtime));
     if crew.is_empty() && !daemon.is_draining() {
         daemon.tell(&FromDaemon::Failed("no worker thread could be started".to_owned()));

@@ -6,7 +6,7 @@
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError, TryLockError,
-    atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence},
 };
 
 use wsgi_core::{
@@ -70,9 +70,11 @@ impl WorkerState {
         self.identity.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
     }
 
-    /// The thread begins to wait for a connection.
+    /// The thread begins to wait for a connection, unless the drain has begun that it looks for next.
     pub(crate) fn begin_wait(&self, thread: i32) {
         self.waiting.store(thread, Ordering::Relaxed);
+        // The look at the drain must not overtake the store.
+        fence(Ordering::SeqCst);
     }
 
     /// The thread no longer waits.

@@ -1,7 +1,12 @@
 //! The watcher thread: hears the supervisor and the signals, wakes idle workers when the process
 //! drains, and lets the timers act.
 
-use std::{io, os::fd::AsFd, time::Duration};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::atomic::{Ordering, fence},
+    time::Duration,
+};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use wsgi_core::{
@@ -57,6 +62,9 @@ impl Watcher {
         if !self.daemon.is_draining() {
             return false;
         }
+        // With the one of `WorkerState::begin_wait`: either this sees that a worker waits, or that
+        // sees the drain.
+        fence(Ordering::SeqCst);
         let mut has_idle = false;
         for thread in self.daemon.workers.iter().filter_map(|worker| worker.waiting()) {
             signals::kick(thread);
@@ -108,9 +116,11 @@ impl Watcher {
 
     fn hear_supervisor(&mut self) {
         let packet = socket::receive_packet(self.daemon.control.as_fd(), LONGEST_MESSAGE);
-        let (message, descriptors) = match packet.ok().flatten() {
-            Some((bytes, descriptors)) => (Some(decode::<ToDaemon>(&bytes)), descriptors),
-            None => (None, Vec::new()),
+        let (message, descriptors) = match packet {
+            Ok(Some((bytes, descriptors))) => (Some(decode::<ToDaemon>(&bytes)), descriptors),
+            // An error log for which the application has left no descriptor: the old one stays.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return,
+            Ok(None) | Err(_) => (None, Vec::new()),
         };
         match message {
             Some(Ok(ToDaemon::ErrorLog)) => {
@@ -128,7 +138,7 @@ impl Watcher {
                 self.stop_service();
             }
             Some(Ok(ToDaemon::Preload(script))) => {
-                if let Some(crew) = self.daemon.crew.get() {
+                if let Some(crew) = self.daemon.crew.get().filter(|_| !self.daemon.is_draining()) {
                     crew.preload(script);
                 }
             }
