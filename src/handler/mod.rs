@@ -22,7 +22,7 @@ use crate::{
         hook::{RequestHook, Status},
         module,
     },
-    mapping::RequestLookups,
+    mapping::{RequestLookups, alias_of},
     request::{Failure, Job},
 };
 
@@ -67,7 +67,7 @@ fn handle(request: Request<'_>) -> Result<Status, Failure> {
         module::server_state(server).ok_or_else(|| Failure::internal("no server record"))?;
     let resolved =
         state.main().resolved.get().ok_or_else(|| Failure::internal("not configured"))?;
-    let alias = module::alias(request);
+    let alias = alias_of(request, state);
     let target = checks::target(request, alias.is_some())?;
 
     let unset = Scoped::default();

@@ -4,4 +4,4 @@ mod lookups;
 mod translate;
 
 pub(crate) use lookups::RequestLookups;
-pub(crate) use translate::Translate;
+pub(crate) use translate::{Translate, alias_of};

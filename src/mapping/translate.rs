@@ -2,7 +2,10 @@
 
 use std::{ffi::CStr, sync::PoisonError};
 
-use wsgi_core::mapping::{self, Spans};
+use wsgi_core::{
+    directives::ScriptAlias,
+    mapping::{self, Spans},
+};
 
 use crate::apache::{
     Request,
@@ -37,6 +40,22 @@ impl RequestHook for Translate {
         module::set_alias(request, alias);
         Status::Ok
     }
+}
+
+/// The alias that mapped a request.
+pub(crate) fn alias_of<'r>(
+    request: Request<'r>,
+    state: &'r ServerState,
+) -> Option<&'r ScriptAlias> {
+    module::alias(request).or_else(|| {
+        // mod_dir makes the request for a directory that of its index: URI and notes go over, our
+        // record does not.
+        request.notes()?.get(FORCED).filter(|forced| *forced == HANDLER)?;
+        let uri = request.uri()?;
+        let find = |pattern| find(state, pattern, uri);
+        let (alias, _) = mapping::find_alias(&state.config.aliases, uri.to_bytes(), find)?;
+        Some(alias)
+    })
 }
 
 fn find(state: &ServerState, pattern: usize, uri: &CStr) -> Option<Spans> {

@@ -150,6 +150,22 @@ one! {
         });
     }
 
+    fn a_script_that_is_the_index_of_a_directory_runs_by_its_alias() {
+        // Seen in review: mod_dir makes the directory's request that of the script, without our
+        // record: 403 for want of ExecCGI, and else another process group than the alias names.
+        let server = Httpd::with(
+            "DirectoryIndex index.wsgi\nWSGIDaemonProcess app threads=2\n\
+             WSGIScriptAlias /index.wsgi @root@/app.py process-group=app application-group=%{GLOBAL}",
+        )
+        .file("app.py",
+            "def application(environ, start_response):\n    \
+             start_response('200 OK', [('Content-Type', 'text/plain')])\n    \
+             return [environ['mod_wsgi.process_group'].encode()]\n")
+        .start();
+        assert_eq!(server.get("/index.wsgi").ok(), "app");
+        assert_eq!(server.get("/").ok(), "app");
+    }
+
     fn a_restart_that_finds_no_descriptor_free_keeps_the_process() {
         // Seen in review: a kept process whose application had opened all files it may could not
         // take the new error log, thought that its supervisor was dead, and ended.
