@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rig::{READY, Rig};
+use rig::{READY, Rig, kill};
 use wsgi_core::control::{GroupSpec, Identity, ReloadMode};
 
 /// How often the supervisor wakes up in half a second.
@@ -158,4 +158,21 @@ fn a_script_that_was_never_loaded_has_not_changed() {
         rig.wait("its successor", || rig.ready().into_iter().find(|process| process.epoch > 1));
     let trial = fs::read_to_string(rig.folder.path().join("trial-2")).unwrap();
     assert_eq!((second.epoch, trial.as_str()), (2, "False"));
+}
+
+#[test]
+fn a_dead_process_has_no_busy_threads() {
+    // Seen in review: until its slots were used again, which may be never, a killed process counted
+    // as busy, so that nobody told when the others were.
+    let rig = Rig::start();
+    rig.configure(&rig.spec(&rig.stand_in("ready", READY)));
+    let first = rig.wait_ready(1)[0];
+    assert!(rig.group.slots.begin(first.first_slot, first.epoch, 77));
+    rig.group.slots.set_kept(first.first_slot, true);
+    kill(first.pid, libc::SIGKILL);
+    rig.wait("its successor", || (rig.ready().first()?.epoch > first.epoch).then_some(()));
+    assert_eq!(rig.group.slots.active(), (None, 0));
+    assert_eq!(rig.group.slots.count_kept(0, 0), (0, 0));
+    let started = rig.group.slots.find(77).unwrap();
+    assert_eq!(started.epoch, first.epoch, "httpd still finds who began the request");
 }

@@ -136,6 +136,9 @@ impl Group {
             self.blocks.release(member.block(), used.then_some(context.now));
         }
         self.log_end(&member, end, was_draining, context.now);
+        // Its requests do not run any more, and count no more among the busy threads of the group.
+        let block = member.block();
+        member.boards.slots.clear(block.first, block.count);
         if self.is_trial(member.id) {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.give_up_trial(&reason);
