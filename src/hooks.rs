@@ -1,14 +1,15 @@
 //! Every hook of the module, in the order of httpd's life.
 
 use crate::{
-    apache::{guard, hook},
+    aaa::{CheckAccess, Groups, Users},
+    apache::{guard, hook, pool::Pool, provider},
     handler::Handle,
     lifecycle::{Check, ChildStart, Prepare},
     mapping::Translate,
 };
 
 /// Registers the hooks; called at every start and restart, once the module is loaded.
-pub(crate) fn register() {
+pub(crate) fn register(pool: Pool<'_>) {
     guard::install_panic_hook();
 
     // Configuration. `httpd -t` runs the check and nothing after it.
@@ -17,6 +18,11 @@ pub(crate) fn register() {
 
     // Children.
     hook::child_init::<ChildStart>();
+
+    // Who may: scripts that decide in httpd's children.
+    hook::check_access::<CheckAccess>();
+    provider::register_users::<Users>(pool);
+    provider::register_groups::<Groups>(pool);
 
     // Requests: after mod_alias, whose Alias and ScriptAlias win over WSGIScriptAlias.
     hook::translate_name::<Translate>();

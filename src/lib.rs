@@ -6,12 +6,14 @@
 //! * `hooks`, `lifecycle`: where httpd calls us; the parent's and the children's start.
 //! * `mapping`: from a URL to a script.
 //! * `request`: one request on its way to an answer.
+//! * `aaa`: asks the scripts that decide about it.
 //! * `handler`: runs it, embedded or through `client` in a daemon.
 //! * `supervisor`: starts the process manager and hands it the configuration.
 //!
 //! Python is never loaded here: not at all in the parent, and by `handler::embedded` through a
 //! library of its own in children that serve embedded applications.
 
+mod aaa;
 mod apache;
 mod client;
 mod directives;

@@ -148,6 +148,24 @@ pub(crate) fn translate_name<H: RequestHook>() {
     }
 }
 
+/// Registers the check of who may come, before httpd's own of hosts. Every URI is checked, also
+/// those of subrequests: a script may decide by it.
+pub(crate) fn check_access<H: RequestHook>() {
+    static AFTER: Names<2> = Names([c"mod_ssl.c".as_ptr(), ptr::null()]);
+    static BEFORE: Names<2> = Names([c"mod_authz_host.c".as_ptr(), ptr::null()]);
+    // SAFETY: called while httpd registers hooks, with a function of the hook's type and
+    // null-terminated lists that live for ever.
+    unsafe {
+        ffi::ap_hook_check_access(
+            Some(request_hook::<H>),
+            AFTER.0.as_ptr(),
+            BEFORE.0.as_ptr(),
+            MIDDLE,
+            ffi::AP_AUTH_INTERNAL_PER_URI.cast_signed(),
+        );
+    }
+}
+
 /// Registers the content handler.
 pub(crate) fn handler<H: RequestHook>() {
     // SAFETY: called while httpd registers hooks, with a function of the hook's type.

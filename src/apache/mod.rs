@@ -4,7 +4,8 @@
 //! * `guard`, `hook`, `module`, `commands`: how httpd calls us: panic border, hook trampolines,
 //!   configuration callbacks, command table.
 //! * `mpm`, `library`: what httpd and the dynamic loader say about themselves.
-//! * `request`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
+//! * `provider`: how httpd asks us about users and their groups.
+//! * `request`, `peer`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
 //! * `body`, `output`: brigades in and out.
 //! * `exclusive`: what a request's threads share, one at a time.
 //! * `log`: the error log.
@@ -27,8 +28,10 @@ pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod mpm;
 pub(crate) mod output;
+pub(crate) mod peer;
 pub(crate) mod pool;
 pub(crate) mod process;
+pub(crate) mod provider;
 pub(crate) mod python_host;
 pub(crate) mod regex;
 pub(crate) mod request;

@@ -392,6 +392,11 @@ unsafe fn walk_section(parameters: &mut ffi::cmd_parms) -> *const c_char {
 }
 
 /// Called by httpd once the module is loaded, at every start and restart.
-pub(crate) unsafe extern "C" fn register_hooks(_pool: *mut ffi::apr_pool_t) {
-    guard("register_hooks", hooks::register)
+pub(crate) unsafe extern "C" fn register_hooks(pool: *mut ffi::apr_pool_t) {
+    guard("register_hooks", || {
+        // SAFETY: httpd passes the configuration pool.
+        if let Some(pool) = unsafe { Pool::new(pool) } {
+            hooks::register(pool);
+        }
+    })
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use wsgi_core::{
+    decide::Verdict,
     embedded::{EmbeddedTable, HostTable, Reason, failure, served},
     exchange::{Exchange, Outcome, Pace, SendError},
     head::ResponseHead,
@@ -64,6 +65,21 @@ impl PythonHost {
             served::TRUNCATED => Outcome::Truncated,
             status => Outcome::Failed(u16::try_from(status).unwrap_or(500)),
         }
+    }
+
+    /// Asks a script that decides; `question` is an encoded [`wsgi_core::decide::Question`].
+    pub(crate) fn decide(self, exchange: &dyn Exchange, question: &[u8]) -> Verdict {
+        let _running = Running::enter();
+        let exchange: *const &dyn Exchange = &raw const exchange;
+        let mut verdict = Verdict::Failed;
+        let (start, length) = (question.as_ptr(), question.len());
+        let place = (&raw mut verdict).cast();
+        // SAFETY: a table of our ABI; exchange, question and verdict are live during the call,
+        // and `take_verdict` is given the pointer to a verdict that it expects.
+        unsafe {
+            (self.0.decide)(exchange.cast_mut().cast(), start, length, take_verdict, place);
+        }
+        verdict
     }
 
     /// Ends CPython, best effort: not while httpd's threads still run requests (they are not
@@ -149,6 +165,17 @@ unsafe fn bytes<'d>(data: *const u8, length: usize) -> &'d [u8] {
     }
     // SAFETY: the caller promises the rest.
     unsafe { slice::from_raw_parts(data, length) }
+}
+
+unsafe extern "C" fn take_verdict(place: *mut c_void, verdict: *const u8, length: usize) {
+    guard("take_verdict", || {
+        // SAFETY: the library passes the bytes of a verdict for the call.
+        let decoded = Verdict::decode(unsafe { bytes(verdict, length) });
+        // SAFETY: `decide` passes a pointer to its verdict, which nobody uses meanwhile.
+        if let Some(place) = unsafe { place.cast::<Verdict>().as_mut() } {
+            *place = decoded.unwrap_or(Verdict::Failed);
+        }
+    })
 }
 
 unsafe extern "C" fn begin(exchange: *mut c_void) {

@@ -1,11 +1,12 @@
 //! Whether a request may run: target, options and framing, in the order of the contract.
 
-use std::ffi::CStr;
+use std::{ffi::CStr, path::Path};
 
-use wsgi_core::mapping::Resolved as Choice;
+use wsgi_core::{directives::HandlerScript, mapping::Resolved as Choice};
 
 use crate::{
     apache::{Request, request::Target},
+    facts::modification_time,
     request::{Failure, subject},
 };
 
@@ -23,11 +24,26 @@ pub(super) fn target(request: Request<'_>, is_aliased: bool) -> Result<Target, F
     if target.is_directory {
         return refuse(403, 136, "Attempt to invoke directory as WSGI application");
     }
+    Ok(target)
+}
+
+/// When a script of WSGIHandlerScript was last changed. The URL's own file need not exist.
+pub(super) fn handler_script(request: Request<'_>, script: &HandlerScript) -> Result<i64, Failure> {
+    modification_time(Path::new(&script.path)).map_err(|error| {
+        let (path, subject) = (&script.path, subject(request));
+        let text = format!("Unable to look at WSGI handler script '{path}': {error}: {subject}");
+        Failure::new(500, 83, text)
+    })
+}
+
+/// Whether the request may have what it has of path info.
+pub(super) fn path_info(request: Request<'_>) -> Result<(), Failure> {
     let has_path_info = request.path_info().is_some_and(|info| !info.is_empty());
     if has_path_info && request.rejects_path_info() {
-        return refuse(404, 137, "AcceptPathInfo off disallows user's path");
+        let text = format!("AcceptPathInfo off disallows user's path: {}", subject(request));
+        return Err(Failure::new(404, 137, text));
     }
-    Ok(target)
+    Ok(())
 }
 
 /// Whether a request body may follow, if its framing is acceptable.

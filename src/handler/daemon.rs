@@ -39,7 +39,7 @@ pub(super) fn group<'r>(
 /// Runs a request in a process of the group.
 pub(super) fn run(job: &Job<'_>, group: &Group) -> Result<Status, Failure> {
     ownership::check(job, group)?;
-    if job.seen(job.script()).is_none() {
+    if job.seen(job.script).is_none() {
         let root = job.root.unwrap_or_default();
         let text = format!(
             "The WSGI script is not located within the chroot directory '{root}' of daemon \

@@ -14,11 +14,15 @@ pub(crate) use embedded::child_start;
 
 use std::ffi::CStr;
 
-use wsgi_core::{directives::Scoped, mapping};
+use wsgi_core::{
+    directives::{HandlerScript, Scoped},
+    mapping,
+};
 
 use crate::{
+    aaa,
     apache::{
-        Request,
+        Request, Server,
         hook::{RequestHook, Status},
         module,
     },
@@ -37,54 +41,85 @@ impl RequestHook for Handle {
 
     fn run(request: Request<'_>) -> Status {
         let Some(name) = request.handler() else { return Status::Declined };
-        let answer = if HANDLERS.contains(&name.to_bytes()) {
-            handle(request)
-        } else if is_handler_script(request, name) {
-            // Declined, it would be sent as a file: source code, perhaps.
-            Err(Failure::new(500, 1010, "WSGIHandlerScript has no effect in this version"))
+        let script = if HANDLERS.contains(&name.to_bytes()) {
+            None
         } else {
-            return Status::Declined;
+            match handler_script(request, name) {
+                None => return Status::Declined,
+                script => script,
+            }
         };
-        match answer {
+        match handle(request, script) {
             Ok(status) => status,
             Err(failure) => failure.report(request),
         }
     }
 }
 
-/// Whether the handler's name is bound to a script by WSGIHandlerScript.
-fn is_handler_script(request: Request<'_>, name: &CStr) -> bool {
-    let server = request.server().and_then(module::server_state);
-    let (Some(server), Ok(name)) = (server, name.to_str()) else { return false };
-    let unset = Scoped::default();
-    let dir = request.dir_config().map_or(&unset, |dir| &dir.config.scoped);
-    mapping::handler_script(&server.config.scoped, dir, name).is_some()
+/// The script that WSGIHandlerScript binds to the handler's name.
+fn handler_script<'r>(request: Request<'r>, name: &CStr) -> Option<&'r HandlerScript> {
+    let server = request.server().and_then(module::server_state)?;
+    mapping::handler_script(&server.config.scoped, dir_of(request)?, name.to_str().ok()?)
 }
 
-fn handle(request: Request<'_>) -> Result<Status, Failure> {
+/// What is set for the request's directory; every request has such a record.
+fn dir_of<'r>(request: Request<'r>) -> Option<&'r Scoped> {
+    Some(&request.dir_config()?.config.scoped)
+}
+
+fn handle(request: Request<'_>, script: Option<&HandlerScript>) -> Result<Status, Failure> {
     let server = request.server().ok_or_else(|| Failure::internal("request without server"))?;
     let state =
         module::server_state(server).ok_or_else(|| Failure::internal("no server record"))?;
     let resolved =
         state.main().resolved.get().ok_or_else(|| Failure::internal("not configured"))?;
-    let alias = alias_of(request, state);
-    let target = checks::target(request, alias.is_some())?;
-
-    let unset = Scoped::default();
-    let dir = request.dir_config().map_or(&unset, |dir| &dir.config.scoped);
+    let dir = dir_of(request).ok_or_else(|| Failure::internal("no directory record"))?;
+    // The options of an alias belong to the script that it names.
+    let alias = alias_of(request, state).filter(|_| script.is_none());
+    let (path, script_modified) = target(request, alias.is_some(), script)?;
+    checks::path_info(request)?;
     let lookups = RequestLookups::new(request, resolved.ignores_case);
     let options = alias.map(|alias| &alias.options);
-    let choice = mapping::resolve(&state.config.scoped, dir, options, None, &lookups);
-    let body = checks::body(request, &choice)?;
+    let scoped = &state.config.scoped;
+    let choice = mapping::resolve(scoped, dir, options, script, &lookups);
+    let mut job = Job {
+        request,
+        resolved,
+        has_body: checks::body(request, &choice)?,
+        choice,
+        script: path,
+        is_handler_script: script.is_some(),
+        script_modified,
+        root: None,
+    };
+    if let Some(script) = mapping::dispatch_script(scoped, dir)
+        && !aaa::dispatch(&mut job, script, &lookups)?
+    {
+        return Ok(Status::Http(500));
+    }
+    run(&mut job, server)
+}
 
-    let script_modified = target.modified;
-    let mut job = Job { request, resolved, choice, script_modified, has_body: body, root: None };
+/// The script that will run, and when it was last changed.
+fn target<'r>(
+    request: Request<'r>,
+    is_aliased: bool,
+    script: Option<&'r HandlerScript>,
+) -> Result<(&'r [u8], i64), Failure> {
+    if let Some(script) = script {
+        return Ok((script.path.as_bytes(), checks::handler_script(request, script)?));
+    }
+    let target = checks::target(request, is_aliased)?;
+    Ok((request.filename().unwrap_or_default().to_bytes(), target.modified))
+}
+
+fn run(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
     match job.choice.process_group.as_ref() {
-        "" => embedded::run(&job),
+        "" => embedded::run(job),
         name => {
-            let group = daemon::group(&job, server, name)?;
+            let group = daemon::group(job, server, name)?;
             job.root = group.definition.chroot.as_deref();
-            daemon::run(&job, group)
+            daemon::run(job, group)
         }
     }
 }

@@ -21,7 +21,7 @@ enum Part {
 /// Refuses a script that belongs to somebody else or that others may write to.
 pub(super) fn check(job: &Job<'_>, group: &Group) -> Result<(), Failure> {
     let Some(owner) = group.definition.script_owner else { return Ok(()) };
-    let script = Path::new(OsStr::from_bytes(job.script()));
+    let script = Path::new(OsStr::from_bytes(job.script));
     let directory = script.parent().unwrap_or(script);
     for (part, path) in [(Part::Script, script), (Part::Directory, directory)] {
         let text = match file_facts(path).map(|found| owner.flaw(found)) {

@@ -65,24 +65,44 @@ impl Drop for EncodedHead {
 
 /// Encodes the head of a request.
 pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> EncodedHead {
+    let (builder, is_https) = entries(job);
     let request = job.request;
-    drop_malformed_headers(request);
-    request.add_common_variables();
-    let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
-    let is_https = add_environment(job, &mut builder);
-    add_authorization(job, &mut builder);
-    add_cgi_variables(job, &mut builder);
-    add_server_side(request, &mut builder);
     let mut head = RequestHead::empty();
     head.request_id = request_id;
     head.flags = flags(job, is_https);
     head.script_mtime = job.script_modified;
     head.request_start = request.start_time();
     head.queue_start = queue_start;
-    head.script = seen(job, job.script());
+    head.script = seen(job, job.script);
     head.application_group = job.choice.application_group.as_bytes();
     head.callable = job.choice.callable_object.as_bytes();
     EncodedHead(builder.finish(&head))
+}
+
+/// Encodes the head of a request for the dispatch script `script` in its interpreter.
+pub(crate) fn encode_dispatch(
+    job: &Job<'_>,
+    script: &[u8],
+    application_group: &[u8],
+) -> EncodedHead {
+    let (builder, is_https) = entries(job);
+    let mut head = RequestHead::empty();
+    head.flags = flags(job, is_https);
+    head.script = script;
+    head.application_group = application_group;
+    EncodedHead(builder.finish(&head))
+}
+
+/// The environ entries, and whether the request came over TLS.
+fn entries(job: &Job<'_>) -> (RequestHeadBuilder, bool) {
+    drop_malformed_headers(job.request);
+    job.request.add_common_variables();
+    let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
+    let is_https = add_environment(job, &mut builder);
+    add_authorization(job, &mut builder);
+    add_cgi_variables(job, &mut builder);
+    add_server_side(job, &mut builder);
+    (builder, is_https)
 }
 
 fn flags(job: &Job<'_>, is_https: bool) -> u32 {
@@ -181,7 +201,7 @@ fn method<'r>(job: &Job<'r>) -> &'r [u8] {
 }
 
 /// The second word of the request line, or (`CGIVar REQUEST_URI current-uri`) the URI it became.
-fn request_uri<'r>(request: Request<'r>) -> &'r [u8] {
+pub(crate) fn request_uri<'r>(request: Request<'r>) -> &'r [u8] {
     if request.uses_current_uri() {
         return request.uri().unwrap_or_default().to_bytes();
     }
@@ -206,7 +226,8 @@ fn script_filename<'r>(request: Request<'r>) -> &'r [u8] {
 }
 
 /// What belongs to this httpd child and its log.
-fn add_server_side(request: Request<'_>, builder: &mut RequestHeadBuilder) {
+fn add_server_side(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
+    let request = job.request;
     if request.log_id().is_none() {
         request.set_log_id(&new_log_id(request));
     }
@@ -214,7 +235,8 @@ fn add_server_side(request: Request<'_>, builder: &mut RequestHeadBuilder) {
     let (host, port) = request.listener();
     let handler = request.handler().unwrap_or_default().to_bytes();
     add(const { number("mod_wsgi.request_handler") }, handler);
-    add(const { number("mod_wsgi.handler_script") }, b"");
+    let handler_script = if job.is_handler_script { seen(job, job.script) } else { b"" };
+    add(const { number("mod_wsgi.handler_script") }, handler_script);
     add(const { number("mod_wsgi.listener_host") }, host.unwrap_or_default().to_bytes());
     add(const { number("mod_wsgi.listener_port") }, &Digits::decimal(port.into()));
     let pid = Digits::decimal(process::own_pid().into());

@@ -6,7 +6,9 @@ mod environ;
 mod failure;
 mod respond;
 
-pub(crate) use environ::encode as encode_head;
+pub(crate) use environ::{
+    encode as encode_head, encode_dispatch as encode_dispatch_head, request_uri,
+};
 pub(crate) use failure::{Failure, subject};
 pub(crate) use respond::Responder;
 
@@ -22,6 +24,10 @@ pub(crate) struct Job<'r> {
     pub(crate) resolved: &'r Resolved,
     /// Where and how it runs.
     pub(crate) choice: Choice<'r>,
+    /// The script's file.
+    pub(crate) script: &'r [u8],
+    /// Whether it is one of WSGIHandlerScript.
+    pub(crate) is_handler_script: bool,
     /// Modification time of the script, µs since the epoch.
     pub(crate) script_modified: i64,
     /// Whether a body may follow.
@@ -30,17 +36,12 @@ pub(crate) struct Job<'r> {
     pub(crate) root: Option<&'r str>,
 }
 
-impl<'r> Job<'r> {
+impl Job<'_> {
     /// A path as the application sees it; None for one that is outside of its root directory.
     pub(crate) fn seen<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         match self.root {
             None => Some(path),
             Some(root) => chroot::inside(root, path),
         }
-    }
-
-    /// The script's file.
-    pub(crate) fn script(&self) -> &'r [u8] {
-        self.request.filename().unwrap_or_default().to_bytes()
     }
 }

@@ -4,10 +4,13 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod applications;
+mod auth;
 mod buffers;
 mod chroot;
 mod directives;
+mod dispatch;
 mod environ;
 mod examples;
 mod failing_groups;
@@ -15,6 +18,7 @@ mod faults;
 mod files;
 mod first_run;
 mod handler;
+mod handler_scripts;
 mod hello;
 mod input;
 mod kept;

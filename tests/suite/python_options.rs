@@ -51,20 +51,3 @@ fn eggs_go_where_the_directive_says_in_httpd_children() {
     let code = ["imp('os').environ['PYTHON_EGG_CACHE']"];
     assert_eq!(evaluated(Mode::Embedded, "WSGIPythonEggs /tmp/eggs", &code), ["'/tmp/eggs'"]);
 }
-
-both_modes! {
-    fn a_handler_script_is_never_sent_as_a_file(mode) {
-        ours!("its handler scripts act");
-        let server = Httpd::with(
-            "WSGIHandlerScript bound @apps@/hello.py\nAlias /page @root@/page.bound\n\
-             AddHandler bound .bound",
-        )
-        .mode(mode)
-        .file("page.bound", "SECRET = 1\n")
-        .start();
-        server.expect_log("WSGI1010");
-        let response = server.get("/page");
-        assert_eq!(response.status(), 500);
-        assert!(!response.text().contains("SECRET"));
-    }
-}

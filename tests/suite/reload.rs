@@ -1,10 +1,8 @@
 //! Script reloading: directives §2, daemon §4.
 
-use std::fs::{self, File};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::support::{Httpd, Mode, poll};
+use crate::support::{Httpd, Mode, poll, rundir::replace};
 
 /// A script that answers with its version, its process and how often a module was imported.
 fn script(version: &str) -> String {
@@ -14,17 +12,6 @@ fn script(version: &str) -> String {
          start_response('200 OK', [('Content-Type', 'text/plain')])\n    \
          return [f'{version} {{os.getpid()}} {{beside.COUNT}}'.encode()]\n"
     )
-}
-
-/// Replaces a file, at once as a deployment would, and gives it another time than it had.
-fn replace(path: &Path, text: &str, seconds: i64) {
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, text).unwrap();
-    let step = Duration::from_secs(seconds.unsigned_abs());
-    let now = SystemTime::now();
-    let time = if seconds < 0 { now - step } else { now + step };
-    File::options().write(true).open(&fresh).unwrap().set_modified(time).unwrap();
-    fs::rename(&fresh, path).unwrap();
 }
 
 fn server(mode: Mode, lines: &str) -> Httpd {

@@ -1,11 +1,12 @@
 //! The folder of one run of the suite: copies of the module, the applications and the venv in a
 //! place httpd's user may enter, so that a clone in a 0700 home works.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 /// What all servers of a run share.
 pub struct RunDir {
@@ -119,4 +120,15 @@ pub fn output_of(program: &str, arguments: &[&str]) -> String {
     let done = Command::new(program).args(arguments).output();
     let done = done.unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
     String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
+
+/// Replaces a file, at once as a deployment would, and gives it another time than it had.
+pub fn replace(path: &Path, text: &str, seconds: i64) {
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, text).expect("file");
+    let step = Duration::from_secs(seconds.unsigned_abs());
+    let now = SystemTime::now();
+    let time = if seconds < 0 { now - step } else { now + step };
+    File::options().write(true).open(&fresh).expect("file").set_modified(time).expect("file");
+    fs::rename(&fresh, path).expect("file");
 }

@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -94,6 +94,9 @@ pub struct HostTable {
         unsafe extern "C" fn(exchange: *mut c_void, level: u8, record: *const u8, length: usize),
 }
 
+/// Takes the bytes of a [`crate::decide::Verdict`].
+pub type Answer = unsafe extern "C" fn(place: *mut c_void, verdict: *const u8, length: usize);
+
 /// The library's functions.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +111,16 @@ pub struct EmbeddedTable {
     ) -> i32,
     /// Answers one request; returns [`served`]. Any thread of the child may call it.
     pub serve: unsafe extern "C" fn(exchange: *mut c_void, head: *const u8, length: usize) -> i32,
+    /// Asks a script that decides: an encoded [`crate::decide::Question`]. The verdict's bytes
+    /// are given to `answer` once, with `place`, during the call; a call without an answer has
+    /// failed. Any thread of the child may call it.
+    pub decide: unsafe extern "C" fn(
+        exchange: *mut c_void,
+        question: *const u8,
+        length: usize,
+        answer: Answer,
+        place: *mut c_void,
+    ),
     /// Ends the interpreters and CPython (best effort). Called once, at the end of the child.
     pub stop: unsafe extern "C" fn(),
 }

@@ -4,6 +4,7 @@
 
 pub mod chroot;
 pub mod control;
+pub mod decide;
 pub mod digits;
 pub mod directives;
 pub mod embedded;

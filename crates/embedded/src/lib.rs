@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use wsgi_core::{
     control::{self, EngineSpec},
-    embedded::{ABI, EmbeddedTable, HostTable, Reason, served},
+    decide::Verdict,
+    embedded::{ABI, Answer, EmbeddedTable, HostTable, Reason, served},
     exchange::Outcome,
     level::Level,
 };
@@ -31,7 +32,7 @@ struct Started {
 
 static STARTED: OnceLock<Started> = OnceLock::new();
 
-static TABLE: EmbeddedTable = EmbeddedTable { start, serve, stop };
+static TABLE: EmbeddedTable = EmbeddedTable { start, serve, decide, stop };
 
 /// The library's table for a host of the same build; null for any other.
 #[unsafe(no_mangle)]
@@ -90,6 +91,30 @@ unsafe extern "C" fn serve(exchange: *mut c_void, head: *const u8, length: usize
             // Only daemon processes are replaced.
             Outcome::Stale => 500,
         }
+    })
+}
+
+unsafe extern "C" fn decide(
+    exchange: *mut c_void,
+    question: *const u8,
+    length: usize,
+    answer: Answer,
+    place: *mut c_void,
+) {
+    guard("decide", (), || {
+        let verdict = match STARTED.get() {
+            Some(started) => {
+                // SAFETY: the host passes the bytes of the question, valid during this call.
+                let question = unsafe { slice(question, length) };
+                // SAFETY: the host keeps its exchange valid during this call.
+                let exchange = unsafe { HostExchange::new(started.host, exchange) };
+                started.runtime.decide(question, &exchange)
+            }
+            None => Verdict::Failed,
+        };
+        let bytes = verdict.encode();
+        // SAFETY: the host's function with the host's place; bytes with their length.
+        unsafe { answer(place, bytes.as_ptr(), bytes.len()) }
     })
 }
 

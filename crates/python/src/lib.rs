@@ -3,13 +3,15 @@
 //!
 //! `runtime.rs` is the way in. `config.rs` starts CPython, `interpreter.rs` and `state.rs` hold
 //! one application group each, `attach.rs` the thread states. `object/` is the safe layer over
-//! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests.
+//! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests, `decide/`
+//! asks the scripts that decide about them.
 //! The invariant of the crate: nothing of Python is touched on a thread that is not attached,
 //! and nothing blocks on one that is.
 
 mod attach;
 mod bootstrap;
 mod config;
+mod decide;
 mod dump;
 mod guard;
 mod inspect;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use wsgi_core::{
     control::{EngineSpec, ImportScript},
+    decide::{Question, Verdict},
     exchange::{Exchange, Outcome},
     head::{RequestHead, flag},
     level::Level,
@@ -13,7 +14,7 @@ use wsgi_core::{
 use crate::{
     attach,
     config::{self, StartError},
-    dump, guard,
+    decide, dump, guard,
     interpreter::{Interpreter, Interpreters},
     lease::Lease,
     loader::{self, Tags},
@@ -146,6 +147,28 @@ impl Runtime {
             exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()));
             let is_committed = lease.response().is_committed();
             if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
+        })
+    }
+
+    /// Asks a script that decides about a request; `question` is encoded as
+    /// [`wsgi_core::decide`] says.
+    pub fn decide(&self, question: &[u8], exchange: &dyn Exchange) -> Verdict {
+        let decoded = Question::decode(question)
+            .and_then(|(question, head)| Ok((question, RequestHead::decode(head)?)));
+        let (question, head) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                exchange.log(Level::ERROR, &format!("WSGI0080: cannot read the request: {error}"));
+                return Verdict::Failed;
+            }
+        };
+        let lease = Arc::new(Lease::new(exchange, head.script, false));
+        // Whatever happens, no Python object reaches the exchange after this function.
+        let _ending = Ending(&lease);
+        let work = AssertUnwindSafe(|| decide::ask(self, &question, &head, exchange, &lease));
+        catch_unwind(work).unwrap_or_else(|payload| {
+            exchange.log(Level::ERROR, &guard::describe("a deciding script", payload.as_ref()));
+            Verdict::Failed
         })
     }
 

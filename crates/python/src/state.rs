@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) default_callable: Stored,
     /// What environs are copied from.
     pub(crate) template: Template,
+    /// The version of httpd.
+    apache_version: (u32, u32, u32),
 }
 
 macro_rules! own_keys {
@@ -119,6 +121,7 @@ impl State {
             own_keys: OwnKeys::make(py)?,
             https: Stored::new(py.interned("https")?),
             default_callable: Stored::new(py.interned(DEFAULT_CALLABLE)?),
+            apache_version: spec.apache_version,
             bootstrap,
         })
     }
@@ -135,6 +138,11 @@ impl State {
             is_line_buffered.get(py),
             writes_through.get(py),
         ])
+    }
+
+    /// `apache.version`.
+    pub(crate) fn apache_version<'py>(&self, py: Py<'py>) -> PyResult<Object<'py>> {
+        py.version(self.apache_version)
     }
 
     /// The key object of a number of [`keys::KEYS`].

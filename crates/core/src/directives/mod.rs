@@ -122,6 +122,12 @@ pub struct Directive {
     pub(crate) apply: fn(&mut Line<'_>) -> Result<(), ConfigError>,
 }
 
+/// The words of a line by httpd's rules (white space, quotes).
+pub fn split_words(line: &str) -> Vec<String> {
+    let mut words = words::Words::new(line);
+    std::iter::from_fn(|| words.next_word()).collect()
+}
+
 /// Carries out one line of the configuration; `arguments` is the rest of the line after the
 /// directive's name, as httpd hands it to a `RAW_ARGS` command.
 ///

@@ -42,7 +42,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIHandlerScript",
-        (ServerOrDirectory, Raw, EffectLater),
+        (ServerOrDirectory, Raw, Acts),
         "none",
         "Name of a handler and the script whose handle_request answers for it, then options.",
         scripts::handler_script,
@@ -56,7 +56,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIDispatchScript",
-        (ServerOrDirectory, Raw, RefusedUntilItActs),
+        (ServerOrDirectory, Raw, Acts),
         "none",
         "Script that chooses groups and callable for each request, then application-group=.",
         scripts::dispatch_script,
@@ -163,7 +163,7 @@ pub static DIRECTIVES: &[Directive] = &[
     // Access control.
     row(
         "WSGIAccessScript",
-        (AuthConfig, Raw, RefusedUntilItActs),
+        (AuthConfig, Raw, Acts),
         "none",
         "Script whose allow_access decides by host, then application-group=.",
         |l| {
@@ -173,7 +173,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIAuthUserScript",
-        (AuthConfig, Raw, RefusedUntilItActs),
+        (AuthConfig, Raw, Acts),
         "none",
         "Script of the authentication provider wsgi, then application-group=.",
         |l| {
@@ -183,7 +183,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIAuthGroupScript",
-        (AuthConfig, Raw, RefusedUntilItActs),
+        (AuthConfig, Raw, Acts),
         "none",
         "Script that knows the groups of a user for Require wsgi-group, then application-group=.",
         |l| {

@@ -17,4 +17,4 @@ mod resolve;
 pub use alias::{Mapped, Spans, find_alias, map_alias};
 pub use expand::{Lookups, expand_script_group};
 pub use name::{collapse_slashes, script_name};
-pub use resolve::{Resolved, handler_script, resolve};
+pub use resolve::{NotText, Resolved, dispatch_script, handler_script, resolve};

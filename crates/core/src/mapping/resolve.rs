@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::expand::{self, Lookups};
-use crate::directives::{AliasOptions, HandlerScript, MapHead, Scoped};
+use crate::{
+    decide::Changes,
+    directives::{AliasOptions, DispatchScript, HandlerScript, MapHead, Scoped},
+};
 
 /// Everything a request needs to know; nothing is left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,40 @@ pub fn handler_script<'a>(
     handler: &str,
 ) -> Option<&'a HandlerScript> {
     dir.handler_scripts.0.get(handler).or_else(|| server.handler_scripts.0.get(handler))
+}
+
+/// The dispatch script in force: the directory's, else the server's.
+pub fn dispatch_script<'a>(server: &'a Scoped, dir: &'a Scoped) -> Option<&'a DispatchScript> {
+    pick(server, dir, |scoped| &scoped.dispatch_script)
+}
+
+/// Why the changes of a dispatch script cannot be made: a value that is no text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not UTF-8")]
+pub struct NotText(&'static str);
+
+impl Resolved<'_> {
+    /// Makes the changes of a dispatch script; its values are expanded as if configured.
+    pub fn change(&mut self, changes: Changes, lookups: &dyn Lookups) -> Result<(), NotText> {
+        let text = |value: Option<Vec<u8>>, name| {
+            value.map(String::from_utf8).transpose().map_err(|_| NotText(name))
+        };
+        let process_group = text(changes.process_group, "process_group")?;
+        let application_group = text(changes.application_group, "application_group")?;
+        let callable_object = text(changes.callable_object, "callable_object")?;
+        if let Some(value) = process_group {
+            self.process_group = expand::process_group(Some(&value), lookups).into_owned().into();
+        }
+        if let Some(value) = application_group {
+            let expanded = expand::application_group(Some(&value), lookups);
+            self.application_group = expanded.into_owned().into();
+        }
+        if let Some(value) = callable_object {
+            let expanded = expand::callable_object(Some(&value), lookups);
+            self.callable_object = expanded.into_owned().into();
+        }
+        Ok(())
+    }
 }
 
 /// What holds for a request of `server` and `dir` (each merged already). `alias` are the options

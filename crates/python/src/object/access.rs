@@ -13,6 +13,14 @@ impl<'a> Ref<'a> {
         self.as_ptr() == unsafe { ffi::Py_None() }
     }
 
+    /// The value of `True` or `False`, `None` for anything else.
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        // SAFETY: a live object.
+        let is_bool = unsafe { ffi::PyBool_Check(self.as_ptr()) != 0 };
+        // SAFETY: libpython's static object.
+        is_bool.then(|| self.as_ptr() == unsafe { ffi::Py_True() })
+    }
+
     /// Whether this is a `list` or a subclass.
     pub(crate) fn is_list(&self) -> bool {
         // SAFETY: a live object.

@@ -110,7 +110,7 @@ fn find_interpreter(
 
 /// The script as far as it is loaded; `None` when this process must be replaced, because it has
 /// changed. In httpd's own children a changed script is forgotten here and loaded again.
-fn current_script(
+pub(crate) fn current_script(
     runtime: &Runtime,
     interpreter: &Interpreter,
     head: &RequestHead<'_>,
@@ -254,15 +254,20 @@ fn now() -> i64 {
 
 /// Ends the request for Python's objects and sends what was kept until now. Called detached.
 fn finish(request: &Request<'_>, produced: Produced) -> Outcome {
-    let partial = std::mem::take(&mut *request.lease.partial_line());
+    end(request.lease);
+    match produced {
+        Produced::Nothing(outcome) => outcome,
+        Produced::Kept { head, body } => deliver::send_kept(request, head.as_ref(), &body),
+    }
+}
+
+/// Ends a request for Python's objects, with what they have written last. Called detached.
+pub(crate) fn end(lease: &Lease) {
+    let partial = std::mem::take(&mut *lease.partial_line());
     let mut lines = log_stream::finish_thread_lines();
     if !partial.is_empty() {
         lines.insert(0, log::record(&partial));
     }
     lines.iter().for_each(|line| log::current_line(line));
-    request.lease.end();
-    match produced {
-        Produced::Nothing(outcome) => outcome,
-        Produced::Kept { head, body } => deliver::send_kept(request, head.as_ref(), &body),
-    }
+    lease.end();
 }

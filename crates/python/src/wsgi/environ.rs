@@ -65,7 +65,7 @@ pub(crate) fn build<'py>(
 
 /// The value of a numbered key (0 is any other one): latin-1, so that every byte survives; file
 /// names in the file system's encoding.
-pub(super) fn decode<'py>(py: Py<'py>, key: u16, value: Option<&[u8]>) -> PyResult<Object<'py>> {
+pub(crate) fn decode<'py>(py: Py<'py>, key: u16, value: Option<&[u8]>) -> PyResult<Object<'py>> {
     const FILES: [u16; 2] = [number("DOCUMENT_ROOT"), number("SCRIPT_FILENAME")];
     let Some(value) = value else { return Ok(py.none()) };
     if !FILES.contains(&key) {

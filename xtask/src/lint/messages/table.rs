@@ -74,6 +74,91 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The lines that follow are Python's own; the application is loaded again by its first request.",
     },
     Message {
+        code: 41,
+        meaning: "`AuthBasicProvider wsgi` is in force where no WSGIAuthUserScript is; answered with 500.",
+        remedy: "Name the script, or use another provider.",
+    },
+    Message {
+        code: 42,
+        meaning: "The interpreter of a user authentication script could not be made; nobody is let in.",
+        remedy: "The reason is in the text.",
+    },
+    Message {
+        code: 43,
+        meaning: "A user authentication script has no function `check_password`; nobody is let in.",
+        remedy: "Define it, or use digest authentication.",
+    },
+    Message {
+        code: 44,
+        meaning: "`AuthDigestProvider wsgi` is in force where no WSGIAuthUserScript is; answered with 500.",
+        remedy: "Name the script, or use another provider.",
+    },
+    Message {
+        code: 45,
+        meaning: "The interpreter of a user authentication script could not be made; nobody is let in.",
+        remedy: "The reason is in the text.",
+    },
+    Message {
+        code: 46,
+        meaning: "A user authentication script has no function `get_realm_hash`; nobody is let in.",
+        remedy: "Define it, or use basic authentication.",
+    },
+    Message {
+        code: 48,
+        meaning: "The interpreter of a group script could not be made; answered with 500.",
+        remedy: "The reason is in the text.",
+    },
+    Message {
+        code: 50,
+        meaning: "`groups_for_user` named a group by something that is neither str nor bytes; answered with 500.",
+        remedy: "Correct the script.",
+    },
+    Message {
+        code: 51,
+        meaning: "`groups_for_user` returned something that is no iterable of names; answered with 500.",
+        remedy: "Return a list of names, an empty one for no groups.",
+    },
+    Message {
+        code: 52,
+        meaning: "A group script has no function `groups_for_user`; answered with 500.",
+        remedy: "Define it.",
+    },
+    Message {
+        code: 54,
+        meaning: "The interpreter of an access script could not be made; the client was refused.",
+        remedy: "The reason is in the text.",
+    },
+    Message {
+        code: 55,
+        meaning: "`allow_access` returned neither a bool nor None; the client was refused.",
+        remedy: "Correct the script.",
+    },
+    Message {
+        code: 56,
+        meaning: "An access script has no function `allow_access`; the client was refused.",
+        remedy: "Define it.",
+    },
+    Message {
+        code: 57,
+        meaning: "An access script has refused a client.",
+        remedy: "None, if that is what the script is for.",
+    },
+    Message {
+        code: 58,
+        meaning: "`Require wsgi-group` is in force where no WSGIAuthGroupScript is; answered with 500.",
+        remedy: "Name the script.",
+    },
+    Message {
+        code: 59,
+        meaning: "A user is a member of no group, so that `Require wsgi-group` is not fulfilled.",
+        remedy: "None, if that is what the script is for.",
+    },
+    Message {
+        code: 60,
+        meaning: "A user is a member of none of the groups that `Require wsgi-group` names.",
+        remedy: "None, if that is what the script is for.",
+    },
+    Message {
         code: 61,
         meaning: "CoreDumpDirectory is set, but the system does not let a daemon process leave an image when it crashes.",
         remedy: "The text names the reason; the process runs all the same.",
@@ -134,9 +219,24 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Put the script below that directory, or use another group for it.",
     },
     Message {
+        code: 83,
+        meaning: "The script of a handler (WSGIHandlerScript) cannot be looked at; answered with 500.",
+        remedy: "Check its path, and that httpd's user may read it.",
+    },
+    Message {
         code: 84,
         meaning: "A request waited longer than `queue-timeout=` for a free thread and was answered with 504.",
         remedy: "The group is too small or its application too slow: raise `processes=` or `threads=`.",
+    },
+    Message {
+        code: 85,
+        meaning: "The interpreter of a dispatch script could not be made; answered with 500.",
+        remedy: "The reason is in the text.",
+    },
+    Message {
+        code: 86,
+        meaning: "A dispatch script has chosen a name that is not UTF-8; answered with 500.",
+        remedy: "Return names in UTF-8 bytes or in ASCII.",
     },
     Message {
         code: 87,
@@ -379,6 +479,26 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The traceback follows.",
     },
     Message {
+        code: 176,
+        meaning: "`check_password` returned an empty user name, or one with a NUL; answered with 500.",
+        remedy: "Correct the script.",
+    },
+    Message {
+        code: 177,
+        meaning: "`check_password` returned something that is no answer; answered with 500.",
+        remedy: "Return True, False, None or the name of the user.",
+    },
+    Message {
+        code: 178,
+        meaning: "`get_realm_hash` returned an empty hash, or one with a NUL; answered with 500.",
+        remedy: "Correct the script.",
+    },
+    Message {
+        code: 179,
+        meaning: "`get_realm_hash` returned something that is no answer; answered with 500.",
+        remedy: "Return the hash as text, or None.",
+    },
+    Message {
         code: 194,
         meaning: "The object that the application returned fails when it is asked for its `close`.",
         remedy: "The traceback follows; the response itself was sent.",
@@ -427,11 +547,6 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 1008,
         meaning: "The daemon group's processes cannot start; answered with 503.",
         remedy: "The text and WSGI1211 name the reason.",
-    },
-    Message {
-        code: 1010,
-        meaning: "A request was for a handler bound by WSGIHandlerScript, which does not act in this version; the file was not sent.",
-        remedy: "Serve the application through WSGIScriptAlias or the handler wsgi-script.",
     },
     Message {
         code: 1011,
