@@ -263,7 +263,7 @@ impl Surroundings<'_> {
         };
         // Old and new processes side by side, and some that have just died: their slots rest
         // until nobody looks for their requests any more.
-        let blocks = group.processes.saturating_mul(2).saturating_add(8);
+        let blocks = group.processes.saturating_mul(2).saturating_add(32);
         // Service scripts need none, but memory has a size.
         let slots = spec.slots_per_process().saturating_mul(blocks).max(1);
         GroupSpec { slots, ..spec }

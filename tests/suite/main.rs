@@ -30,6 +30,7 @@ mod processes;
 mod python_options;
 mod regression;
 mod reload;
+mod restarts;
 mod rolling;
 mod rows;
 mod service;

@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             install::uninstall(path(m, "apxs").as_deref()).map(|()| ExitCode::SUCCESS)
         }
         Some(("bench", m)) => bench::run(&project, &strings(m, "arguments")),
-        Some(("soak", m)) => soak::run(&project, number(m, "minutes").unwrap_or(30)),
+        Some(("soak", m)) => soak::run(&project, &soak_options(m)),
         _ => Ok(ExitCode::FAILURE),
     }
 }
@@ -76,20 +76,23 @@ fn build_command() -> Command {
 fn test_command() -> Command {
     Command::new("test")
         .about("Install what is missing, build, and run every test")
-        .arg(
-            Arg::new("only")
-                .long("only")
-                .value_name("PART")
-                .action(ArgAction::Append)
-                .value_parser(test::Part::names())
-                .help("Run this part only (repeatable)"),
-        )
-        .arg(
-            Arg::new("filter")
-                .value_name("FILTER")
-                .num_args(0..)
-                .help("Run only the tests whose names contain one of these"),
-        )
+        .args([only_option(), filter_option()])
+}
+
+fn only_option() -> Arg {
+    Arg::new("only")
+        .long("only")
+        .value_name("PART")
+        .action(ArgAction::Append)
+        .value_parser(test::Part::names())
+        .help("Run this part only (repeatable)")
+}
+
+fn filter_option() -> Arg {
+    Arg::new("filter")
+        .value_name("FILTER")
+        .num_args(0..)
+        .help("Run only the tests whose names contain one of these")
 }
 
 fn lint_command() -> Command {
@@ -130,13 +133,23 @@ fn bench_command() -> Command {
 }
 
 fn soak_command() -> Command {
-    Command::new("soak").about("Repeat the tests with larger numbers for a long time").arg(
-        Arg::new("minutes")
-            .long("minutes")
-            .value_name("N")
-            .value_parser(value_parser!(u64).range(1..))
-            .help("Start no new round after this many minutes [default: 30]"),
-    )
+    Command::new("soak")
+        .about("Repeat the tests with larger numbers for a long time")
+        .arg(
+            Arg::new("minutes")
+                .long("minutes")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("Start no new round after this many minutes [default: 30]"),
+        )
+        .arg(
+            Arg::new("restarts")
+                .long("restarts")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("Graceful restarts in a row, in every round [default: 1200]"),
+        )
+        .args([only_option(), filter_option()])
 }
 
 fn python_option() -> Arg {
@@ -167,6 +180,14 @@ fn serve_options(m: &ArgMatches) -> serve::Options {
 fn test_options(m: &ArgMatches) -> test::Options {
     let only = strings(m, "only").iter().filter_map(|name| test::Part::named(name)).collect();
     test::Options { only, filters: strings(m, "filter") }
+}
+
+fn soak_options(m: &ArgMatches) -> soak::Options {
+    soak::Options {
+        minutes: number(m, "minutes").unwrap_or(30),
+        restarts: number(m, "restarts").unwrap_or(1200),
+        tests: test_options(m),
+    }
 }
 
 fn install_options(m: &ArgMatches) -> install::Options {

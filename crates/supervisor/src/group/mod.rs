@@ -25,7 +25,7 @@ use wsgi_core::{
 };
 use wsgi_ipc::{
     logline::ErrorLog,
-    scoreboard::{GroupState, ProcessTable, Slots},
+    scoreboard::{GroupState, ProcessState, ProcessTable, Slots},
 };
 
 use linger::Linger;
@@ -177,6 +177,7 @@ impl Group {
         self.boards.table.set_group(&GroupState::Serving);
         self.preload = if is_same_user { self.loaded_now() } else { Vec::new() };
         self.begin_generation();
+        self.end_unfinished(now);
         Ok(())
     }
 
@@ -185,6 +186,18 @@ impl Group {
         self.replaced = 0;
         self.reload.forget();
         self.backoff.reset();
+    }
+
+    /// Processes of older generations that are not ready yet have come too late: nobody has sent
+    /// them anything, and nobody will. Without this, restarts that follow each other faster than
+    /// processes start would use up the slots.
+    fn end_unfinished(&mut self, now: Instant) {
+        let generation = self.generation;
+        let terms = Terms::urgent(&self.spec, Reason::GracefulSignal);
+        let late = self.members.iter_mut().filter(|member| {
+            member.generation < generation && member.process.state == ProcessState::Starting
+        });
+        late.for_each(|member| member.drain(terms, now));
     }
 
     /// The scripts that the processes of this generation have loaded and that still exist.

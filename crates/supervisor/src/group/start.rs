@@ -94,7 +94,11 @@ impl Group {
             self.note_failure("there are not enough request slots", now);
             return;
         }
-        if self.members.iter().any(|member| member.is_draining() && member.is_killed()) {
+        let is_serving = self.members.iter().any(Member::is_ready);
+        if is_serving
+            || self.members.iter().any(|member| member.is_draining() && member.is_killed())
+        {
+            // There will be room when one of those that drain has ended; nobody waits for it.
             return;
         }
         if let Some(oldest) = self.members.iter_mut().find(|member| member.is_draining()) {
