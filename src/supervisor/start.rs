@@ -118,7 +118,7 @@ impl Parent {
         if self.running.is_some() {
             handed = self.configure(server, main, resolved);
         }
-        if handed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        if handed.as_ref().is_err_and(socket::is_peer_gone) {
             // There is none, or it has died and httpd has not noticed yet or had nobody to tell.
             if let Some(died) = self.running.take() {
                 process::wait(died.pid, GRACE);

@@ -12,7 +12,9 @@ mod timed;
 
 pub use backlog::waiting;
 pub use listener::{Listener, accept, connect, connect_within, set_backlog};
-pub use packet::{MAX_DESCRIPTORS, pair, receive_packet, send_packet, try_send_packet};
+pub use packet::{
+    MAX_DESCRIPTORS, is_peer_gone, pair, receive_packet, send_packet, try_send_packet,
+};
 pub use passing::{is_readable_file, receive_with_descriptors, send_with_descriptor};
 pub use stream::{
     grow_send_buffer, is_hung_up, poll_readable, receive_exact, receive_some, send_vectored,

@@ -65,6 +65,12 @@ fn send(
     if sent == bytes.len() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::WriteZero)) }
 }
 
+/// Whether sending has failed because nobody has the other end any more. The kernel tells it
+/// otherwise when something was left there unread.
+pub fn is_peer_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
 /// Waits for one packet of at most `max` bytes; `None` is the end of file. A packet that is
 /// longer or carries more than [`MAX_DESCRIPTORS`] is an error, and its descriptors are closed.
 pub fn receive_packet(
@@ -102,6 +108,19 @@ const fn control_space() -> usize {
 mod tests {
     use super::*;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn a_peer_that_is_gone_is_known_whatever_it_has_not_read() {
+        for unread in [0, 1] {
+            let (left, right) = pair().unwrap();
+            for _ in 0..unread {
+                send_packet(left.as_fd(), b"unread", &[]).unwrap();
+            }
+            drop(right);
+            let error = send_packet(left.as_fd(), b"more", &[]).unwrap_err();
+            assert!(is_peer_gone(&error), "{unread} unread: {error}");
+        }
+    }
 
     #[test]
     fn a_packet_arrives_whole_with_its_descriptors() {
