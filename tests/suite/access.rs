@@ -118,6 +118,22 @@ one! {
         assert_eq!(status(&server, "/app?true"), 403);
     }
 
+    fn a_refused_host_may_come_in_as_a_user_where_one_of_both_is_enough() {
+        let lines = "AuthType Basic\nAuthName realm\nAuthBasicProvider file\n\
+                     AuthUserFile @root@/passwords\nRequire valid-user\nSatisfy Any";
+        let server = guarded(Mode::Embedded, lines, SCRIPT)
+            .modules(&["auth_basic", "authn_core", "authn_file", "authz_user", "access_compat"])
+            // The password is `secret`, as `htpasswd -s` writes it.
+            .file("passwords", "alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
+            .start();
+        server.expect_log("asked for");
+        let alice = [("Authorization", "Basic YWxpY2U6c2VjcmV0")];
+        assert_eq!(status(&server, "/app?true"), 200);
+        assert_eq!(status(&server, "/app?false"), 401);
+        assert_eq!(server.request("GET", "/app?false", &alice, b"").status(), 200);
+        assert_eq!(server.log_count("WSGI0057"), 0);
+    }
+
     fn the_script_is_told_what_httpd_knows() {
         let script = "\
 def allow_access(environ, host):
