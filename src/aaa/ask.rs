@@ -20,6 +20,7 @@ use crate::{
         log,
         module::{self, DirState, ServerState},
         python_host::PythonHost,
+        text::c_string,
     },
     mapping::RequestLookups,
     request::subject,
@@ -80,6 +81,11 @@ impl Exchange for LogOnly<'_> {
 
     fn send_file(&self, _file: BorrowedFd<'_>, _from: u64, _length: u64) -> Result<(), SendError> {
         Err(no_answer())
+    }
+
+    fn tls_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let request = self.0.lock();
+        Some(request.as_ref()?.tls_variable(&c_string(name))?.to_bytes().to_vec())
     }
 
     fn log(&self, level: Level, record: &str) {

@@ -82,6 +82,18 @@ impl<'r> Request<'r> {
         unsafe { text::optional(signature) }.unwrap_or_default()
     }
 
+    /// A variable of the module that encrypts the connection, if one does.
+    pub(crate) fn tls_variable(self, name: &CStr) -> Option<&'r CStr> {
+        let record = self.record();
+        let (pool, server, connection) = (record.pool, record.server, record.connection);
+        // SAFETY: a live request with its pool, server and connection; a NUL-terminated name.
+        let value = unsafe {
+            ffi::ap_ssl_var_lookup(pool, server, connection, self.as_ptr(), name.as_ptr())
+        };
+        // SAFETY: null or a NUL-terminated string of the request's pool or an older one.
+        unsafe { text::optional(value) }
+    }
+
     /// Whether a client that is refused by its host may still come in as a user (`Satisfy Any`).
     pub(crate) fn may_satisfy_as_user(self) -> bool {
         // SAFETY: a live request.

@@ -15,7 +15,7 @@ use std::{
 
 use wsgi_core::{
     decide::Verdict,
-    embedded::{EmbeddedTable, HostTable, Reason, failure, served},
+    embedded::{Answer, EmbeddedTable, HostTable, Reason, failure, served},
     exchange::{Exchange, Outcome, Pace, SendError},
     head::ResponseHead,
     level::Level,
@@ -124,7 +124,7 @@ impl Drop for Running {
 }
 
 static TABLE: HostTable =
-    HostTable { begin, read_body, send_head, write, send_file, log: log_record };
+    HostTable { begin, read_body, send_head, write, send_file, tls_variable, log: log_record };
 
 /// # Safety
 /// `exchange` is null or the pointer that `serve` passed, during that call.
@@ -174,6 +174,24 @@ unsafe extern "C" fn take_verdict(place: *mut c_void, verdict: *const u8, length
         // SAFETY: `decide` passes a pointer to its verdict, which nobody uses meanwhile.
         if let Some(place) = unsafe { place.cast::<Verdict>().as_mut() } {
             *place = decoded.unwrap_or(Verdict::Failed);
+        }
+    })
+}
+
+unsafe extern "C" fn tls_variable(
+    exchange: *mut c_void,
+    name: *const u8,
+    length: usize,
+    answer: Answer,
+    place: *mut c_void,
+) {
+    guard("tls_variable", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return };
+        // SAFETY: the library passes the bytes of a name for the call.
+        if let Some(value) = exchange.tls_variable(unsafe { bytes(name, length) }) {
+            // SAFETY: the library's function with its place; bytes with their length.
+            unsafe { answer(place, value.as_ptr(), value.len()) };
         }
     })
 }

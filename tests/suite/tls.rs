@@ -190,3 +190,51 @@ both_modes! {
         assert_eq!(answer.text(), "together True");
     }
 }
+
+one! {
+    fn deciding_scripts_may_ask_about_encryption() {
+        let script = "\
+def allow_access(environ, host):
+    is_https, lookup = environ['mod_ssl.is_https'], environ['mod_ssl.var_lookup']
+    environ['wsgi.errors'].write(f'asked: {bool(is_https())} {lookup(\"SSL_PROTOCOL\")}\\n')
+    return True
+";
+        let port = crate::support::ports::take();
+        let lines = "<Location />\nWSGIAccessScript @root@/access.py\n</Location>";
+        let server = secure(Mode::Embedded, lines, &port)
+            .file("access.py", script)
+            .file("htdocs/page", "page")
+            .start();
+        server.expect_log("asked: True TLSv1").expect_log("asked: False ");
+        for (base, option, _) in ways(&server, &port) {
+            assert_eq!(curl(&[option, &format!("{base}/page")]).text(), "page");
+        }
+    }
+
+    fn the_questions_end_with_the_request() {
+        let script = "\
+kept = []
+
+
+def allow_access(environ, host):
+    for ask in kept:
+        try:
+            ask()
+        except RuntimeError as error:
+            environ['wsgi.errors'].write(f'{error}\\n')
+    try:
+        environ['mod_ssl.var_lookup'](1)
+    except TypeError:
+        kept.append(environ['mod_ssl.is_https'])
+    return True
+";
+        let server = Httpd::with("<Location />\nWSGIAccessScript @root@/access.py\n</Location>")
+            .file("access.py", script)
+            .file("htdocs/page", "page")
+            .one_child()
+            .start();
+        server.expect_log("request object has expired");
+        assert_eq!(server.get("/page").ok(), "page");
+        assert_eq!(server.get("/page").ok(), "page");
+    }
+}

@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -89,13 +89,22 @@ pub struct HostTable {
         length: u64,
         reason: *mut Reason,
     ) -> isize,
+    /// [`crate::exchange::Exchange::tls_variable`]: `answer` is called once with `place` where there
+    /// is a value.
+    pub tls_variable: unsafe extern "C" fn(
+        exchange: *mut c_void,
+        name: *const u8,
+        length: usize,
+        answer: Answer,
+        place: *mut c_void,
+    ),
     /// Logs a record (UTF-8) of the request, or of the server when `exchange` is null.
     pub log:
         unsafe extern "C" fn(exchange: *mut c_void, level: u8, record: *const u8, length: usize),
 }
 
-/// Takes the bytes of a [`crate::decide::Verdict`].
-pub type Answer = unsafe extern "C" fn(place: *mut c_void, verdict: *const u8, length: usize);
+/// Takes the bytes of an answer, valid during the call.
+pub type Answer = unsafe extern "C" fn(place: *mut c_void, bytes: *const u8, length: usize);
 
 /// The library's functions.
 #[repr(C)]

@@ -32,6 +32,11 @@ pub trait Exchange: Sync {
     /// Sends `length` bytes of a regular file from `offset`, whatever its own position is.
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError>;
 
+    /// A variable of httpd's TLS module; only deciding scripts ask for it.
+    fn tls_variable(&self, _name: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Logs one record in the context of this request (may contain newlines).
     fn log(&self, level: Level, record: &str);
 }

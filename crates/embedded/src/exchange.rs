@@ -4,6 +4,8 @@ use std::ffi::c_void;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::guard::guard;
+
 use wsgi_core::{
     embedded::{HostTable, Reason, failure},
     exchange::{BodyError, Exchange, Pace, SendError},
@@ -99,11 +101,32 @@ impl Exchange for HostExchange {
         Self::sent(status, &reason)
     }
 
+    fn tls_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let _turn = self.turn();
+        let mut value: Option<Vec<u8>> = None;
+        let (start, length, place) = (name.as_ptr(), name.len(), (&raw mut value).cast());
+        // SAFETY: the host's function and exchange; bytes with their length; `take_value` is
+        // given the pointer to a value that it expects.
+        unsafe { (self.host.tls_variable)(self.exchange, start, length, take_value, place) };
+        value
+    }
+
     fn log(&self, level: Level, record: &str) {
         let _turn = self.turn();
         // SAFETY: the host's exchange is valid.
         unsafe { log_to_host(&self.host, self.exchange, level, record) }
     }
+}
+
+unsafe extern "C" fn take_value(place: *mut c_void, bytes: *const u8, length: usize) {
+    guard("take_value", (), || {
+        // SAFETY: the host passes bytes with their length for the call.
+        let value = unsafe { slice(bytes, length) }.to_vec();
+        // SAFETY: `tls_variable` passes a pointer to its value, which nobody uses meanwhile.
+        if let Some(place) = unsafe { place.cast::<Option<Vec<u8>>>().as_mut() } {
+            *place = Some(value);
+        }
+    })
 }
 
 /// Logs a record.

@@ -13,6 +13,7 @@ use crate::{
     types::{
         adapter, file_wrapper, input,
         log_stream::{self, Standard, Target},
+        tls,
     },
     wsgi::{errors::IdleStreams, template::Template},
 };
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) log: Stored,
     /// `mod_wsgi.Adapter`.
     pub(crate) adapter: Stored,
+    /// `mod_wsgi.Tls`.
+    pub(crate) tls: Stored,
     /// `mod_wsgi.FileWrapper`.
     pub(crate) file_wrapper: Stored,
     /// `mod_wsgi.RequestTimeout`.
@@ -110,6 +113,7 @@ impl State {
         Ok(Self {
             input: Stored::new(input::make(&module)?),
             adapter: Stored::new(adapter::make(&module)?),
+            tls: Stored::new(tls::make(&module)?),
             template: Template::new(constants(py, spec, application_group, &file_wrapper)?),
             log: Stored::new(log),
             file_wrapper: Stored::new(file_wrapper),

@@ -20,6 +20,7 @@ use crate::{
     runtime::Runtime,
     script::{self, Found, Loaded},
     traceback,
+    types::tls,
     wsgi::{engine, environ, errors::ErrorStream},
 };
 
@@ -133,7 +134,7 @@ fn run(
 ) -> PyResult<Verdict> {
     let state = &asking.interpreter.state;
     let errors = ErrorStream::open(py, state, asking.lease)?;
-    let environ = make_environ(py, asking, errors.text())?;
+    let environ = make_environ(py, asking, question, errors.text())?;
     let module = loaded.module.get(py);
     let function = |name: &str| module.attribute_if_any(&*py.interned(name)?);
     let verdict = match *question {
@@ -183,7 +184,12 @@ fn missing(py: Py<'_>, asking: &Asking<'_>, tag: &str, kind: &str, name: &str) -
 
 /// The environ of a deciding script: what httpd tells, and who is asked. There is no body to be
 /// read yet, and no application.
-fn make_environ<'py>(py: Py<'py>, asking: &Asking<'_>, errors: &Ref<'py>) -> PyResult<Object<'py>> {
+fn make_environ<'py>(
+    py: Py<'py>,
+    asking: &Asking<'_>,
+    question: &Question<'_>,
+    errors: &Ref<'py>,
+) -> PyResult<Object<'py>> {
     let environ = py.dict()?;
     let state = &asking.interpreter.state;
     for (key, value) in asking.head.entries() {
@@ -204,5 +210,10 @@ fn make_environ<'py>(py: Py<'py>, asking: &Asking<'_>, errors: &Ref<'py>) -> PyR
     let group = py.text(&asking.interpreter.name)?;
     environ.set_item_named("mod_wsgi.application_group", &group)?;
     environ.set_item_named("wsgi.errors", errors)?;
+    if *question != Question::Dispatch {
+        let tls = tls::new(py, state.tls.get(py), Arc::clone(asking.lease))?;
+        environ.set_item_named("mod_ssl.is_https", &*tls.attribute("is_https")?)?;
+        environ.set_item_named("mod_ssl.var_lookup", &*tls.attribute("var_lookup")?)?;
+    }
     Ok(environ)
 }

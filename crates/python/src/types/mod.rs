@@ -2,12 +2,13 @@
 //!
 //! `input.rs` is `wsgi.input`, `log_stream.rs` what `wsgi.errors`, `sys.stderr` and `sys.stdout`
 //! write to, `adapter.rs` gives `start_response` and `write`, `file_wrapper.rs` is
-//! `wsgi.file_wrapper`. An instance is a C header followed by one Rust value.
+//! `wsgi.file_wrapper`, `tls.rs` answers questions about encryption. An instance is a C header followed by one Rust value.
 
 pub(crate) mod adapter;
 pub(crate) mod file_wrapper;
 pub(crate) mod input;
 pub(crate) mod log_stream;
+pub(crate) mod tls;
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int, c_ulong, c_void};
