@@ -220,7 +220,8 @@ fn processes_that_retire_are_replaced_one_after_the_other() {
 
 /// A stand-in that loads `app` and reports the change of a script when a file `change` is there;
 /// one that is on trial loads unless there is a file `broken`.
-const ROLLING: &str = "if configure['is_trial'] and os.path.exists('broken'):\n\
+const ROLLING: &str = "while configure['is_trial'] and os.path.exists('hanging'): time.sleep(0.01)\n\
+    if configure['is_trial'] and os.path.exists('broken'):\n\
     \x20   control.send(b'{\"Failed\": \"it is broken\"}')\n\
     \x20   sys.exit(1)\n\
     script = {'path': os.path.abspath('app'), 'application_group': ''}\n\
@@ -279,6 +280,29 @@ fn changed_code_goes_live_only_when_it_has_loaded() {
         let seen = rig.wait("its list", || fs::read_to_string(rig.folder.path().join(&name)).ok());
         assert_eq!(seen, "app", "loaded before it was ready");
     }
+}
+
+#[test]
+fn code_that_loads_for_ever_gives_way_to_the_next_change() {
+    let rig = Rig::start();
+    let old = rig.rolling();
+    rig.write("hanging", "");
+    rig.write("change", "1");
+    rig.wait("the trial", || {
+        (rig.processes(|state| state == ProcessState::Starting).len() == 1).then_some(())
+    });
+    rig.write("change", "2");
+    rig.wait("another trial", || {
+        (rig.processes(|state| state == ProcessState::Starting).len() == 1
+            && rig.processes(|_| true).len() == 4)
+            .then_some(())
+    });
+    assert_eq!(rig.ready().len(), 2, "the old code serves all the time");
+    fs::remove_file(rig.folder.path().join("hanging")).unwrap();
+    rig.wait("the new code", || {
+        let ready = rig.ready();
+        (ready.len() == 2 && ready.iter().all(|process| !old.contains(&process.pid))).then_some(())
+    });
 }
 
 #[test]

@@ -119,7 +119,11 @@ impl Group {
 
     /// Starts a process with the changed code, if that is due and nothing else is in the way.
     pub(super) fn start_trial(&mut self, context: &mut Context<'_>) {
-        let is_due = self.reload.is_wanted && self.reload.trial.is_none();
+        if self.reload.is_wanted {
+            // What it loads, perhaps for ever, is not what is there now.
+            self.drop_trial(context.now);
+        }
+        let is_due = self.reload.is_wanted;
         // Replacements of this generation come first: they would load the changed code unasked.
         let is_complete = self.current().count() >= self.spec.processes as usize;
         if !is_due || !is_complete || self.leaving.is_some() {
