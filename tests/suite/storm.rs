@@ -412,6 +412,7 @@ impl Drop for MemoryGroup {
 
 one! {
     fn a_full_disk_costs_what_needs_it() {
+        ours!("it loses requests at the graceful restart in it");
         needs_root!();
         let server = Httpd::with(&format!(
             "WSGIDaemonProcess app processes=2 threads={THREADS}\nWSGIProcessGroup app\n\
@@ -433,9 +434,7 @@ one! {
             assert_eq!(server.post(&upload, &[b'x'; 100_000]).ok(), "No space left on device");
             assert_eq!(server.post("/pid", &[b'x'; 300_000]).status(), 200);
         });
-        if !original::is_original() {
-            tally.all_served();
-        }
+        tally.all_served();
         tally.within(Duration::from_secs(4));
     }
 
