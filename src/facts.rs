@@ -76,12 +76,6 @@ fn has_access_list(path: &Path) -> bool {
     rustix::fs::getxattr(path, c"system.posix_acl_access", &mut nothing).is_ok()
 }
 
-/// When a file was last changed, µs since the epoch.
-pub(crate) fn modification_time(path: &Path) -> io::Result<i64> {
-    let data = fs::metadata(path)?;
-    Ok(data.mtime().saturating_mul(1_000_000).saturating_add(data.mtime_nsec() / 1000))
-}
-
 /// `stat`.
 pub(crate) fn file_facts(path: &Path) -> io::Result<FileFacts> {
     let data = fs::metadata(path)?;

@@ -10,8 +10,8 @@ use super::ask::put;
 use crate::request::{Failure, Job, encode_dispatch_head, subject};
 
 /// Lets the script change what was chosen for a request; false when it has failed, which is
-/// logged. Without a verdict the request must not
-/// run: what is configured may not be where the script would have sent it.
+/// logged. Without a verdict the request must not run: what is configured may not be where the
+/// script would have sent it.
 pub(crate) fn dispatch(
     job: &mut Job<'_>,
     script: &DispatchScript,

@@ -12,7 +12,7 @@ use wsgi_core::{
 
 use crate::{
     apache::{Request, mpm},
-    request::request_uri,
+    request::{is_plain_header, request_uri},
 };
 
 /// Headers that scripts do not see: credentials, and what looks like the variable of a proxy.
@@ -51,9 +51,8 @@ fn add_headers(request: Request<'_>, builder: &mut RequestHeadBuilder) {
 /// A header's name as variables are written; none for a name that could be mistaken for another
 /// one then.
 fn variable(header: &[u8]) -> Option<Vec<u8>> {
-    let is_plain = header.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     let letter = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
-    is_plain.then(|| header.iter().map(letter).collect())
+    is_plain_header(header).then(|| header.iter().map(letter).collect())
 }
 
 /// Server and client.

@@ -1,9 +1,28 @@
-//! How long a write to the client may wait, for the length of a response.
+//! The socket of the client's connection: how long a write to it may wait, and whether httpd has
+//! closed it.
 
 use std::{marker::PhantomData, ptr::NonNull, time::Duration};
 
 use super::Request;
 use crate::ffi;
+
+/// The socket, which lives as long as the connection.
+fn client_socket(request: Request<'_>) -> Option<NonNull<ffi::apr_socket_t>> {
+    // SAFETY: the connection outlives its requests; httpd only reads it here.
+    NonNull::new(unsafe { ffi::ap_get_conn_socket(request.record().connection) })
+}
+
+impl Request<'_> {
+    /// Whether httpd has closed the client's connection under the request, as threaded MPMs do
+    /// when they are stopped or restarted at once. They then wait for the request's thread.
+    pub(crate) fn is_abandoned(self) -> bool {
+        let Some(socket) = client_socket(self) else { return false };
+        let mut descriptor = 0;
+        // SAFETY: a socket of httpd, in the pool of the connection; a closed one tells -1.
+        let told = unsafe { ffi::apr_os_sock_get(&raw mut descriptor, socket.as_ptr()) };
+        told == 0 && descriptor < 0
+    }
+}
 
 /// A limit that ends when dropped.
 pub(crate) struct WriteLimit<'r> {
@@ -22,9 +41,7 @@ impl<'r> WriteLimit<'r> {
         if !connection.master.is_null() {
             return None;
         }
-        let pointer = std::ptr::from_ref(connection).cast_mut();
-        // SAFETY: a live connection; httpd only reads it here.
-        let socket = NonNull::new(unsafe { ffi::ap_get_conn_socket(pointer) })?;
+        let socket = client_socket(request)?;
         let mut before = 0;
         // SAFETY: the live socket of the connection, and room for the answer.
         let status = unsafe { ffi::apr_socket_timeout_get(socket.as_ptr(), &raw mut before) };

@@ -199,20 +199,6 @@ impl<'r> Request<'r> {
         unsafe { self.record().connection.as_ref() }.is_some_and(|c| c.aborted != 0)
     }
 
-    /// Whether httpd has closed the client's connection under the request, as threaded MPMs do
-    /// when they are stopped or restarted at once. They then wait for the request's thread.
-    pub(crate) fn is_abandoned(self) -> bool {
-        // SAFETY: the request's connection lives as long as the request.
-        let socket = unsafe { ffi::ap_get_conn_socket(self.record().connection) };
-        if socket.is_null() {
-            return false;
-        }
-        let mut descriptor = 0;
-        // SAFETY: a socket of httpd, in the pool of the connection; a closed one tells -1.
-        let told = unsafe { ffi::apr_os_sock_get(&raw mut descriptor, socket) };
-        told == 0 && descriptor < 0
-    }
-
     /// Ends the client's connection after this request.
     pub(crate) fn close_connection_after(self) {
         let connection = self.record().connection;

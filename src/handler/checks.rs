@@ -2,11 +2,10 @@
 
 use std::{ffi::CStr, path::Path};
 
-use wsgi_core::{directives::HandlerScript, mapping::Resolved as Choice};
+use wsgi_core::{directives::HandlerScript, mapping::Resolved as Choice, mtime::modification_time};
 
 use crate::{
     apache::{Request, request::Target},
-    facts::modification_time,
     request::{Failure, subject},
 };
 

@@ -116,14 +116,19 @@ fn flags(job: &Job<'_>, is_https: bool) -> u32 {
     bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum()
 }
 
-/// Removes headers whose names could be mistaken for others once `-` has become `_`.
+/// Whether a header's name cannot be mistaken for another one's once `-` has become `_`.
+pub(crate) fn is_plain_header(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+/// Removes headers whose names could be mistaken for others.
 fn drop_malformed_headers(request: Request<'_>) {
     let Some(headers) = request.headers_in() else { return };
-    let is_malformed = |name: &CStr| {
-        !name.to_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    };
-    let malformed: Vec<_> =
-        headers.entries().map(|(name, _)| name).filter(|name| is_malformed(name)).collect();
+    let malformed: Vec<_> = headers
+        .entries()
+        .map(|(name, _)| name)
+        .filter(|name| !is_plain_header(name.to_bytes()))
+        .collect();
     for name in malformed {
         headers.unset(name);
     }

@@ -7,7 +7,7 @@ mod failure;
 mod respond;
 
 pub(crate) use environ::{
-    encode as encode_head, encode_dispatch as encode_dispatch_head, request_uri,
+    encode as encode_head, encode_dispatch as encode_dispatch_head, is_plain_header, request_uri,
 };
 pub(crate) use failure::{Failure, subject};
 pub(crate) use respond::Responder;

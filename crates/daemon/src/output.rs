@@ -100,15 +100,16 @@ impl<'a> Output<'a> {
 
     /// Sends a frame without payload, after everything held.
     pub(crate) fn mark(&mut self, kind: Kind, value: u16) -> Result<(), SendError> {
-        self.check()?;
-        let header = Header::new(kind, self.request_id, 0).with_value(value);
-        self.send(&header.encode(), b"")
+        self.send_mark(Header::new(kind, self.request_id, 0).with_value(value))
     }
 
     /// Ends a complete response on a connection that waits for the next request.
     pub(crate) fn end_and_keep(&mut self) -> Result<(), SendError> {
+        self.send_mark(Header::new(Kind::End, self.request_id, 0).with_flags(KEEP))
+    }
+
+    fn send_mark(&mut self, header: Header) -> Result<(), SendError> {
         self.check()?;
-        let header = Header::new(Kind::End, self.request_id, 0).with_flags(KEEP);
         self.send(&header.encode(), b"")
     }
 

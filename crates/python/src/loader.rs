@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use pyo3_ffi as ffi;
 use wsgi_core::level::Level;
@@ -12,7 +13,7 @@ use crate::{
     interpreter::Interpreter,
     log,
     object::{Class, Object, Py, PyResult, Raised, Ref},
-    script::{Loaded, Turn, modification_time},
+    script::{Found, Loaded, Turn, modification_time},
     traceback,
 };
 
@@ -45,16 +46,31 @@ pub(crate) enum NotLoaded {
     Interrupted,
 }
 
+/// The script as it was found, loaded if it was not.
+pub(crate) fn obtain(
+    py: Py<'_>,
+    interpreter: &Interpreter,
+    path: &[u8],
+    ignores_case: bool,
+    found: Found,
+    tags: Tags,
+) -> Result<Arc<Loaded>, NotLoaded> {
+    match found {
+        Found::Ready(loaded) | Found::Changed(loaded) => Ok(loaded),
+        Found::Missing(turn) => load(py, interpreter, path, ignores_case, turn, tags),
+    }
+}
+
 /// Loads a script. A failure is logged here; the turn is given up and the next request tries
 /// again.
-pub(crate) fn load(
+fn load(
     py: Py<'_>,
     interpreter: &Interpreter,
     path: &[u8],
     ignores_case: bool,
     turn: Turn,
     tags: Tags,
-) -> Result<std::sync::Arc<Loaded>, NotLoaded> {
+) -> Result<Arc<Loaded>, NotLoaded> {
     let shown = String::from_utf8_lossy(path).into_owned();
     let (mtime, source) = py.detached(|| {
         let text = format!("Loading WSGI script '{shown}' into {}.", interpreter.place);

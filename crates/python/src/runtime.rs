@@ -20,7 +20,7 @@ use crate::{
     loader::{self, Tags},
     log::{self, Notices},
     object::Py,
-    script::{self, Found},
+    script,
     startup::Startup,
     traceback,
     wsgi::engine,
@@ -84,18 +84,9 @@ impl Runtime {
         let found = interpreter.scripts.find(path, None);
         let Some(attached) = interpreter.attach() else { return false };
         let py = attached.py();
-        let loaded = match found {
-            Found::Ready(loaded) | Found::Changed(loaded) => Ok(loaded),
-            Found::Missing(turn) => {
-                let ignores_case = self.spec.ignores_case;
-                loader::load(py, interpreter, path, ignores_case, turn, tags)
-            }
-        };
-        let is_loaded = loaded.is_ok();
-        if let Ok(loaded) = loaded {
-            script::release(py, loaded);
-        }
-        is_loaded
+        let ignores_case = self.spec.ignores_case;
+        let loaded = loader::obtain(py, interpreter, path, ignores_case, found, tags);
+        loaded.map(|loaded| script::release(py, loaded)).is_ok()
     }
 
     /// Runs the scripts of a process without worker threads, in their order, until one of them

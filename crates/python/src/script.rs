@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::os::unix::{ffi::OsStrExt, fs::MetadataExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use wsgi_core::mtime;
 
 use crate::{
     lease::lock,
@@ -147,6 +149,5 @@ fn has_changed(path: &[u8], loaded: &Loaded, mtime: Option<i64>) -> bool {
 
 /// A file's modification time in µs.
 pub(crate) fn modification_time(path: &[u8]) -> Option<i64> {
-    let status = std::fs::metadata(Path::new(OsStr::from_bytes(path))).ok()?;
-    Some(status.mtime().saturating_mul(1_000_000).saturating_add(status.mtime_nsec() / 1000))
+    mtime::modification_time(Path::new(OsStr::from_bytes(path))).ok()
 }

@@ -101,16 +101,11 @@ fn decide(
     question: &Question<'_>,
     found: Found,
 ) -> Verdict {
-    let loaded = match found {
-        Found::Ready(loaded) | Found::Changed(loaded) => loaded,
-        Found::Missing(turn) => {
-            let (path, ignores_case) = (asking.head.script, runtime.spec().ignores_case);
-            let tags = loader::IN_REQUEST;
-            match loader::load(py, asking.interpreter, path, ignores_case, turn, tags) {
-                Ok(loaded) => loaded,
-                Err(_is_logged) => return Verdict::Failed,
-            }
-        }
+    let (path, ignores_case) = (asking.head.script, runtime.spec().ignores_case);
+    let tags = loader::IN_REQUEST;
+    let loaded = match loader::obtain(py, asking.interpreter, path, ignores_case, found, tags) {
+        Ok(loaded) => loaded,
+        Err(_is_logged) => return Verdict::Failed,
     };
     let verdict = run(py, asking, question, &loaded).unwrap_or_else(|raised| {
         if let Some(exception) = raised.take(py) {

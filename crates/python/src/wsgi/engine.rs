@@ -167,20 +167,15 @@ fn wants_reload(interpreter: &Interpreter, head: &RequestHead<'_>, loaded: &Load
 
 /// Loads the script if need be and runs the application.
 fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -> Produced {
-    let loaded = match found {
-        Found::Ready(loaded) | Found::Changed(loaded) => loaded,
-        Found::Missing(turn) => {
-            runtime.startup().note_attempt();
-            let (path, ignores_case) = (request.head.script, runtime.spec().ignores_case);
-            let interpreter = request.interpreter;
-            match loader::load(py, interpreter, path, ignores_case, turn, loader::IN_REQUEST) {
-                Ok(loaded) => loaded,
-                Err(NotLoaded::Failed) => return Produced::Nothing(Outcome::Failed(500)),
-                Err(NotLoaded::Interrupted) => {
-                    return Produced::Nothing(report::interrupted(py, request));
-                }
-            }
-        }
+    if matches!(found, Found::Missing(_)) {
+        runtime.startup().note_attempt();
+    }
+    let (path, ignores_case) = (request.head.script, runtime.spec().ignores_case);
+    let tags = loader::IN_REQUEST;
+    let loaded = match loader::obtain(py, request.interpreter, path, ignores_case, found, tags) {
+        Ok(loaded) => loaded,
+        Err(NotLoaded::Failed) => return Produced::Nothing(Outcome::Failed(500)),
+        Err(NotLoaded::Interrupted) => return Produced::Nothing(report::interrupted(py, request)),
     };
     runtime.startup().note_loaded();
     let produced = match run(py, request, &loaded) {
