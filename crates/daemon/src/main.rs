@@ -28,6 +28,7 @@ mod worker;
 use std::{
     os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     thread,
 };
 
@@ -135,7 +136,8 @@ fn load<'a>(
     runtime.run_import_scripts(&|| daemon.is_draining());
     let mut failed = None;
     for script in preload.iter().filter(|_| !daemon.is_draining()) {
-        if !runtime.preload(script) {
+        // One that has gone meanwhile is not missed.
+        if Path::new(&script.path).exists() && !runtime.preload(script) {
             failed = failed.or(Some(script));
         }
     }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal};
 use wsgi_core::{
     control::{FromDaemon, GroupSpec, ImportScript, ToDaemon, decode, encode},
     reason::Reason,
+    timers::unless_zero,
 };
 use wsgi_ipc::{
     process::{ProcessHandle, resident_size},
@@ -67,7 +68,7 @@ pub(crate) struct Terms {
     reason: Reason,
     /// At once, within the shutdown timeout.
     is_urgent: bool,
-    /// Seconds to finish requests; 0 is as long as it takes.
+    /// Seconds to finish requests; 0 is as long as it takes, or none at all if it is urgent.
     limit: u32,
     /// Seconds of the shutdown after that; 0 is as long as it takes.
     shutdown: u32,
@@ -88,10 +89,10 @@ impl Terms {
         Self { reason, is_urgent: false, limit, shutdown: spec.shutdown_timeout }
     }
 
-    /// Seconds until the process is killed; `None` when nothing limits them.
-    fn seconds(&self) -> Option<u32> {
-        let drain = if self.is_urgent { 0 } else { self.limit };
-        (self.shutdown > 0).then(|| drain.saturating_add(self.shutdown))
+    /// Time until the process is killed; `None` when nothing limits it.
+    fn time(&self) -> Option<Duration> {
+        let shutdown = unless_zero(self.shutdown)?;
+        Some(shutdown + Duration::from_secs(self.limit.into()))
     }
 
     /// Whether running requests may take as long as they like.
@@ -221,9 +222,14 @@ impl Member {
         }
     }
 
+    /// Requests it has begun.
+    pub(crate) fn requests(&self) -> u64 {
+        self.boards.slots.begun(self.process.first_slot, self.process.slots)
+    }
+
     /// What it has done, for the line about its end.
     pub(crate) fn describe_life(&self, now: Instant) -> String {
-        let requests = self.boards.slots.begun(self.process.first_slot, self.process.slots);
+        let requests = self.requests();
         let age = now.saturating_duration_since(self.since).as_secs_f64();
         let reason = match self.terms {
             Some(terms) => format!(" ({})", terms.reason.name()),
@@ -272,8 +278,7 @@ impl Member {
     pub(crate) fn mark_draining(&mut self, terms: Terms, now: Instant) {
         self.set_state(ProcessState::Draining);
         self.terms = Some(terms);
-        let seconds = terms.seconds().map(|seconds| Duration::from_secs(u64::from(seconds)));
-        self.look_at = seconds.map(|seconds| now + seconds + GRACE);
+        self.look_at = terms.time().map(|time| now + time + GRACE);
     }
 
     /// Whether the time of a draining process is over: then it is killed. One that may take as

@@ -498,6 +498,18 @@ fn a_process_killed_again_and_again_is_always_replaced() {
 }
 
 #[test]
+fn a_process_that_dies_as_soon_as_it_is_ready_is_started_more_and_more_slowly() {
+    let rig = Rig::start();
+    let code = "control.send(b'\"Ready\"')\nsys.exit(1)\n";
+    rig.configure(&rig.spec(&rig.stand_in("brief", code)));
+    rig.wait("the first deaths", || (rig.processes(|_| true).len() > 1).then_some(()));
+    std::thread::sleep(Duration::from_millis(700));
+    let attempts = rig.processes(|_| true).len();
+    assert!((2..=6).contains(&attempts), "{attempts} attempts");
+    assert_eq!(rig.group.table.group(), GroupState::Serving);
+}
+
+#[test]
 fn a_flood_of_messages_is_not_heard() {
     let rig = Rig::start();
     let code = "control.send(b'\"Ready\"')\ncontrol.settimeout(5)\n\

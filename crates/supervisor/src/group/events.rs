@@ -1,6 +1,6 @@
 //! What happens to a group's processes: they speak, fail to start, and end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wsgi_core::{control::FromDaemon, level::Level, reason::Reason};
 use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
@@ -12,6 +12,9 @@ use crate::{
 };
 
 use super::{Context, Group};
+
+/// How long a process without requests lives at least that is worth being started at once.
+const USEFUL: Duration = Duration::from_secs(1);
 
 impl Group {
     /// A member has said something on its control socket. `false` when it is not of this group.
@@ -65,8 +68,7 @@ impl Group {
         self.catch_up(id);
         if self.is_trial(id) {
             self.adopt_trial();
-        } else if is_current && !self.spec.engine.is_service() {
-            // A service has shown nothing yet: what counts is how long it runs.
+        } else if is_current {
             self.note_success();
         }
     }
@@ -136,6 +138,7 @@ impl Group {
             self.blocks.release(member.block(), used.then_some(context.now));
         }
         self.log_end(&member, end, was_draining, context.now);
+        let requests = member.requests();
         // Its requests do not run any more, and count no more among the busy threads of the group.
         let block = member.block();
         member.boards.slots.clear(block.first, block.count);
@@ -146,18 +149,24 @@ impl Group {
         if is_current && !member.was_ready() && !self.is_ending {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.note_failure(&reason, context.now);
-        } else if is_current && self.spec.engine.is_service() {
-            self.note_service_end(&member, context.now);
+        } else if is_current {
+            self.note_relapse(&member, end, requests, context.now);
         }
         true
     }
 
-    /// A service that ends soon after its start is not started again at once.
-    fn note_service_end(&mut self, member: &Member, now: Instant) {
+    /// A process that dies of itself as soon as it is ready, without having been of any use, is
+    /// not started again at once.
+    fn note_relapse(&mut self, member: &Member, end: End, requests: u64, now: Instant) {
         let ran = member.ready_since.map(|since| now.saturating_duration_since(since));
-        match ran {
-            Some(ran) if ran >= backoff::LONGEST => self.backoff.reset(),
-            _ => self.backoff.fail(now),
+        let is_service = self.spec.engine.is_service();
+        let enough = if is_service { backoff::LONGEST } else { USEFUL };
+        let was_useful = requests > 0 || ran.is_some_and(|ran| ran >= enough);
+        let was_killed = end == End::Signaled(libc::SIGKILL) && !is_service;
+        if was_useful || was_killed {
+            self.relapses.reset();
+        } else {
+            self.relapses.fail(now);
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wsgi_core::timers::unless_zero;
 use wsgi_ipc::{scoreboard::GroupState, socket};
 
 use super::Group;
@@ -36,18 +37,17 @@ impl Group {
     /// `graceful-timeout`.
     pub(crate) fn end_when_idle(&mut self, now: Instant) {
         if self.linger.is_none() && !self.is_ending {
-            let limit = self.spec.graceful_timeout;
-            let end = (limit > 0).then(|| now + Duration::from_secs(u64::from(limit)));
+            let end = unless_zero(self.spec.graceful_timeout).map(|limit| now + limit);
             self.linger = Some(Linger { next: now + LOOK, end, looks: 0 });
         }
     }
 
     pub(super) fn end_if_idle(&mut self, now: Instant) {
-        let is_needed = self.is_needed();
-        let Some(linger) = self.linger.as_mut() else { return };
-        if now < linger.next {
+        if self.linger.as_ref().is_none_or(|linger| now < linger.next) {
             return;
         }
+        let is_needed = self.is_needed();
+        let Some(linger) = self.linger.as_mut() else { return };
         linger.next = now + LOOK;
         linger.looks = if is_needed { 0 } else { linger.looks + 1 };
         if linger.looks >= LOOKS || linger.end.is_some_and(|end| now >= end) {

@@ -13,7 +13,6 @@ mod start;
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
     rc::Rc,
     time::Instant,
 };
@@ -92,7 +91,10 @@ pub(crate) struct Group {
     memory_check: Option<Instant>,
     linger: Option<Linger>,
     last_epoch: u64,
+    /// After processes that were never ready.
     backoff: Backoff,
+    /// After processes that died as soon as they were ready.
+    relapses: Backoff,
     /// When slots will have rested.
     slots_rest: Option<Instant>,
     is_ending: bool,
@@ -120,11 +122,12 @@ impl Group {
             memory_check: None,
             linger: None,
             backoff: Backoff::default(),
+            relapses: Backoff::default(),
             slots_rest: None,
             is_ending: false,
             is_failing: false,
         };
-        group.reload.watch(&group.spec, context.now);
+        group.watch_files(context.now);
         group.adopt_orphans(context);
         group.boards.table.set_group(&GroupState::Serving);
         Ok(group)
@@ -171,7 +174,7 @@ impl Group {
             self.members.iter().for_each(|member| member.pass_error_log(self.log.file()));
             return Ok(());
         }
-        self.reload.watch(&self.spec, now);
+        self.watch_files(now);
         self.drop_trial(now);
         self.is_failing = false;
         self.boards.table.set_group(&GroupState::Serving);
@@ -186,6 +189,7 @@ impl Group {
         self.replaced = 0;
         self.reload.forget();
         self.backoff.reset();
+        self.relapses.reset();
     }
 
     /// Processes of older generations that are not ready yet have come too late: nobody has sent
@@ -200,13 +204,10 @@ impl Group {
         late.for_each(|member| member.drain(terms, now));
     }
 
-    /// The scripts that the processes of this generation have loaded and that still exist.
+    /// The scripts that the processes of this generation have loaded.
     fn loaded_now(&self) -> Vec<ImportScript> {
         let mut scripts: Vec<ImportScript> = Vec::new();
-        let loaded = self.current().flat_map(|member| &member.loaded);
-        let root = self.spec.chroot.as_deref().unwrap_or_default();
-        let exists = |path: &str| Path::new(&format!("{root}{path}")).exists();
-        for script in loaded.filter(|script| exists(&script.path)) {
+        for script in self.current().flat_map(|member| &member.loaded) {
             if !scripts.contains(script) {
                 scripts.push(script.clone());
             }
@@ -282,11 +283,16 @@ impl Group {
         }
     }
 
+    /// When processes may be started again.
+    fn pause(&self, now: Instant) -> Option<Instant> {
+        self.backoff.pause(now).max(self.relapses.pause(now))
+    }
+
     /// When [`Self::tend`] has something to do.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let members = self.members.iter().filter_map(Member::deadline).min();
         let is_short = !self.is_ending && self.current().count() < self.spec.processes as usize;
-        let start = [self.backoff.pause(now), self.slots_rest];
+        let start = [self.pause(now), self.slots_rest];
         let start = start.into_iter().flatten().max().filter(|_| is_short);
         let upkeep = [
             self.next_retirement(),

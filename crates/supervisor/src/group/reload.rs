@@ -10,7 +10,7 @@ use std::{
 };
 
 use wsgi_core::{
-    control::{GroupSpec, ImportScript, ReloadMode},
+    control::{ImportScript, ReloadMode},
     level::Level,
     reason::Reason,
 };
@@ -39,8 +39,6 @@ pub(super) struct Reload {
     retry: Option<Instant>,
     /// The process on trial.
     trial: Option<u64>,
-    /// Watched files have changed since it was started: it has read some of them before.
-    is_outdated: bool,
     /// When the code that is served was loaded.
     since: Option<SystemTime>,
 }
@@ -49,12 +47,6 @@ impl Reload {
     /// Nothing has changed yet.
     pub(super) fn new() -> Self {
         Self { since: Some(SystemTime::now()), ..Self::default() }
-    }
-
-    /// Watches the files of the group as it is defined now.
-    pub(super) fn watch(&mut self, spec: &GroupSpec, now: Instant) {
-        let is_watching = spec.engine.reload != ReloadMode::Off && !spec.reload_on.is_empty();
-        self.watch = is_watching.then(|| Watch::new(&spec.reload_on, now));
     }
 
     /// When the files are to be looked at.
@@ -69,12 +61,26 @@ impl Reload {
         self.is_wanted = false;
         self.retry = None;
         self.trial = None;
-        self.is_outdated = false;
         self.since = Some(SystemTime::now());
     }
 }
 
 impl Group {
+    /// Watches the files of the group as it is defined now.
+    pub(super) fn watch_files(&mut self, now: Instant) {
+        let spec = &self.spec;
+        let is_watching = spec.engine.reload != ReloadMode::Off && !spec.reload_on.is_empty();
+        let watch = is_watching.then(|| Watch::new(&spec.reload_on, now)).transpose();
+        self.reload.watch = watch.unwrap_or_else(|error| {
+            let group = self.name();
+            self.log.log(
+                Level::ERROR,
+                &format!("WSGI1217: The files that '{group}' reloads on are not watched: {error}."),
+            );
+            None
+        });
+    }
+
     /// A process has found that a script has changed.
     pub(super) fn note_change(&mut self, path: &str, mtime: i64) {
         if self.reload.seen.len() >= CHANGES {
@@ -109,10 +115,7 @@ impl Group {
         let group = self.name();
         self.log.log(Level::INFO, &format!("Files that '{group}' reloads on have changed."));
         match self.spec.engine.reload {
-            ReloadMode::Rolling => {
-                self.reload.is_wanted = true;
-                self.reload.is_outdated = self.reload.trial.is_some();
-            }
+            ReloadMode::Rolling => self.reload.is_wanted = true,
             ReloadMode::Restart | ReloadMode::Off => self.replace_all(now),
         }
     }
@@ -123,10 +126,9 @@ impl Group {
             // What it loads, perhaps for ever, is not what is there now.
             self.drop_trial(context.now);
         }
-        let is_due = self.reload.is_wanted;
         // Replacements of this generation come first: they would load the changed code unasked.
         let is_complete = self.current().count() >= self.spec.processes as usize;
-        if !is_due || !is_complete || self.leaving.is_some() {
+        if !self.reload.is_wanted || !is_complete || self.leaving.is_some() {
             // What is in the way ends with an event.
             self.reload.retry = None;
             return;
@@ -136,7 +138,6 @@ impl Group {
         }
         self.reload.trial = self.start_beside(context);
         self.reload.is_wanted = self.reload.trial.is_none();
-        self.reload.is_outdated = false;
         self.reload.retry = self.reload.is_wanted.then(|| context.now + RETRY);
     }
 
@@ -155,9 +156,7 @@ impl Group {
     /// The changed code has loaded: it goes live, process by process.
     pub(super) fn adopt_trial(&mut self) {
         self.preload = self.loaded_now();
-        let is_outdated = self.reload.is_outdated;
         self.begin_generation();
-        self.reload.is_wanted = is_outdated;
         let group = self.name();
         self.log.log(Level::INFO, &format!("Daemon process group '{group}' changes to new code."));
         self.note_success();

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use wsgi_core::{level::Level, reason::Reason};
-
+use wsgi_core::{level::Level, reason::Reason, timers::unless_zero};
 use wsgi_ipc::process;
 
 use crate::member::{Member, Terms};
@@ -18,15 +17,13 @@ impl Group {
     /// Picks the next process to be replaced, unless one is being replaced already.
     pub(super) fn choose_leaving(&mut self, now: Instant) {
         let generation = self.generation;
-        let is_here = |member: &Member| {
-            member.generation == generation && member.is_ready() && !member.is_draining()
-        };
-        let is_leaving = |member: &&Member| self.leaving == Some(member.id) && is_here(member);
-        if self.members.iter().any(|member| is_leaving(&member)) {
+        let is_here = |member: &Member| member.generation == generation && member.is_ready();
+        let is_leaving = |member: &Member| self.leaving == Some(member.id) && is_here(member);
+        if self.members.iter().any(is_leaving) {
             return;
         }
         self.leaving = None;
-        let limit = self.age_limit();
+        let limit = unless_zero(self.spec.restart_interval);
         for member in self.members.iter_mut().filter(|member| is_here(member)) {
             let is_old =
                 limit.zip(member.ready_since).is_some_and(|(age, since)| now >= since + age);
@@ -34,8 +31,8 @@ impl Group {
                 member.retiring.get_or_insert(Reason::RestartInterval);
             }
         }
-        let next = self.members.iter().filter(|member| is_here(member));
-        let next = next.filter_map(|member| Some((member, member.retiring?))).next();
+        let mut here = self.members.iter().filter(|member| is_here(member));
+        let next = here.find_map(|member| Some((member, member.retiring?)));
         let Some((member, reason)) = next else { return };
         self.leaving = Some(member.id);
         self.log.log(
@@ -118,13 +115,8 @@ impl Group {
         if self.is_ending || self.leaving.is_some() {
             return None;
         }
-        let age = self.age_limit()?;
+        let age = unless_zero(self.spec.restart_interval)?;
         let due = self.current().filter(|member| member.retiring.is_none());
         due.filter_map(|member| Some(member.ready_since? + age)).min()
-    }
-
-    fn age_limit(&self) -> Option<Duration> {
-        let seconds = self.spec.restart_interval;
-        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
     }
 }

@@ -48,7 +48,7 @@ impl Group {
     pub(super) fn start_missing(&mut self, context: &mut Context<'_>) {
         while self.current().count() < self.spec.processes as usize
             && self.slots_rest.is_none()
-            && self.backoff.pause(context.now).is_none()
+            && self.pause(context.now).is_none()
         {
             let block = match self.blocks.take(self.spec.slots_per_process(), context.now) {
                 Ok(block) => block,

@@ -634,6 +634,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Raise the limit: a process is replaced only for what it has grown.",
     },
     Message {
+        code: 1217,
+        meaning: "The supervisor cannot start the thread that looks at the files of `reload-on=`.",
+        remedy: "See why the system refuses a thread (limits on processes, memory); then restart httpd.",
+    },
+    Message {
         code: 1220,
         meaning: "A request has taken longer than `request-timeout=` allows; its Python stack says what it is doing.",
         remedy: "Look at the stack. With `interrupt-timeout=` the request is interrupted.",
