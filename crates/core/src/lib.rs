@@ -15,6 +15,7 @@ pub mod headers;
 pub mod keys;
 pub mod level;
 pub mod mapping;
+pub mod metrics;
 pub mod mtime;
 pub mod ownership;
 pub mod reason;

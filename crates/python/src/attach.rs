@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3_ffi as ffi;
 
-use crate::object::Py;
+use crate::{object::Py, wsgi::measure};
 
 thread_local! {
     /// The states this thread has, by interpreter.
@@ -102,7 +102,7 @@ pub(crate) fn attach<'i>(
         return None;
     }
     // SAFETY: a live state of this thread, which is not attached (attachments do not nest).
-    unsafe { ffi::PyEval_RestoreThread(state) };
+    measure::waiting_for_lock(|| unsafe { ffi::PyEval_RestoreThread(state) });
     Some(Attached(PhantomData))
 }
 

@@ -6,11 +6,15 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use wsgi_core::{exchange::Exchange, level::Level};
 
-use crate::{object::Py, types::input::Body, wsgi::response::Response};
+use crate::{
+    object::Py,
+    types::input::Body,
+    wsgi::{measure::Measure, response::Response},
+};
 
 /// Set in [`Lease::users`] when the request is over.
 const ENDED: u32 = 1 << 31;
@@ -26,6 +30,7 @@ pub(crate) struct Lease {
     response: Mutex<Response>,
     body: Mutex<Body>,
     partial_line: Mutex<Vec<u8>>,
+    measure: Option<Arc<Measure>>,
 }
 
 // SAFETY: `exchange` and `script` are followed only through `Use`, which keeps `end` waiting;
@@ -49,7 +54,18 @@ impl Lease {
             response: Mutex::new(Response::new(is_head_request)),
             body: Mutex::new(Body::default()),
             partial_line: Mutex::new(Vec::new()),
+            measure: None,
         }
+    }
+
+    /// The same lease on a request that is measured.
+    pub(crate) fn measured(self, measure: Option<Measure>) -> Self {
+        Self { measure: measure.map(Arc::new), ..self }
+    }
+
+    /// What the request costs, where anybody wants to know it.
+    pub(crate) fn measure(&self) -> Option<&Arc<Measure>> {
+        self.measure.as_ref()
     }
 
     /// The exchange, or `None` after the request.

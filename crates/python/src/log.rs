@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use wsgi_core::{control::ImportScript, level::Level};
 
-use crate::lease::Lease;
+use crate::{lease::Lease, wsgi::measure::Measure};
 
 /// Longest record made of one line: httpd cuts records at 8192 bytes, with its own fields.
 const LONGEST: usize = 7000;
@@ -75,9 +75,16 @@ pub(crate) fn current_line(line: &str) {
     }
 }
 
+/// Looks at the measure of the request that this thread serves, if it is measured.
+pub(crate) fn with_measure(look: impl FnOnce(&Measure)) {
+    if let Some(measure) = serving().and_then(Lease::measure) {
+        look(measure);
+    }
+}
+
 fn serving<'l>() -> Option<&'l Lease> {
     // SAFETY: `Serving` keeps the pointer here only while its lease lives, on this thread; the
-    // reference is used by the two functions above, which return before it ends.
+    // reference is used by the functions above, which return before it ends.
     CURRENT.get().map(|lease| unsafe { &*lease })
 }
 

@@ -23,7 +23,7 @@ use crate::{
     script,
     startup::Startup,
     traceback,
-    wsgi::engine,
+    wsgi::{engine, measure::Measure},
 };
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -128,7 +128,9 @@ impl Runtime {
                 return Outcome::Failed(500);
             }
         };
-        let lease = Arc::new(Lease::new(exchange, head.script, head.has(flag::HEAD)));
+        let measure = Measure::begin(&head, daemon_start_us);
+        let lease = Lease::new(exchange, head.script, head.has(flag::HEAD)).measured(measure);
+        let lease = Arc::new(lease);
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
         let work = AssertUnwindSafe(|| {

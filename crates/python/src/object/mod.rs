@@ -21,6 +21,8 @@ use pyo3_ffi as ffi;
 pub(crate) use bytes::BytesBuilder;
 pub(crate) use error::{Class, PyResult, Raised};
 
+use crate::wsgi::measure;
+
 /// Proof that this thread is attached to an interpreter. Not `Send`, so what holds one cannot
 /// enter [`Py::detached`].
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,7 @@ impl<'py> Py<'py> {
         impl Drop for Reattach {
             fn drop(&mut self) {
                 // SAFETY: the thread state that PyEval_SaveThread returned on this thread.
-                unsafe { ffi::PyEval_RestoreThread(self.0) }
+                measure::waiting_for_lock(|| unsafe { ffi::PyEval_RestoreThread(self.0) });
             }
         }
         // SAFETY: `self` proves that this thread is attached.

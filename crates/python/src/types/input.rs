@@ -12,6 +12,7 @@ use crate::{
     guard::guard,
     lease::Lease,
     object::{BytesBuilder, Class, Object, Py, PyResult, Ref},
+    wsgi::measure,
 };
 
 /// Bytes read from the exchange at once for lines, and the first step of an open-ended read.
@@ -54,7 +55,7 @@ impl Body {
             return Ok(0);
         }
         let Some(exchange) = lease.enter() else { return Err(after_request(py, method)) };
-        match py.detached(|| exchange.read_body(target)) {
+        match py.detached(|| measure::reading(lease.measure(), || exchange.read_body(target))) {
             Ok(count) => {
                 self.is_ended = count == 0;
                 Ok(count.min(target.len()))

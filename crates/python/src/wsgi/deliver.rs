@@ -8,7 +8,7 @@ use wsgi_core::{
 
 use super::{
     engine::Request,
-    file,
+    file, measure,
     output::{self, Failure},
     report,
 };
@@ -66,6 +66,7 @@ fn deliver_blocks(
     }
     let total: usize = blocks.iter().map(|block| block.len()).sum();
     let head = output::commit(py, request.lease, whole_length(request, &blocks))?;
+    measure::produced(request.lease.measure(), blocks.len(), output::wide(total));
     let accepted = request.lease.response().accept(total);
     cut(&mut blocks, accepted.length);
     if accepted.is_first_excess {
@@ -74,7 +75,8 @@ fn deliver_blocks(
     if accepted.length <= KEPT {
         return Ok(Produced::Kept { head, body: blocks.concat() });
     }
-    let sent = py.detached(|| output::send(request.exchange, head.as_ref(), &blocks, Pace::More));
+    let Request { lease, exchange, .. } = *request;
+    let sent = py.detached(|| output::send(lease, exchange, head.as_ref(), &blocks, Pace::More));
     sent.map_err(|error| output::failed(request.lease, error))?;
     Ok(Produced::Nothing(complete(py, request)))
 }
@@ -151,7 +153,7 @@ pub(crate) fn send_kept(
     head: Option<&ResponseHead>,
     body: &[u8],
 ) -> Outcome {
-    match output::send(request.exchange, head, &[body], Pace::More) {
+    match output::send(request.lease, request.exchange, head, &[body], Pace::More) {
         Ok(()) => {}
         Err(SendError::ClientGone) => return Outcome::Completed,
         Err(SendError::Failed(reason)) => {

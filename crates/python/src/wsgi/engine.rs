@@ -1,7 +1,6 @@
 //! The course of one request: interpreter, script, application, output, end.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use wsgi_core::{
     control::ReloadMode,
@@ -15,7 +14,7 @@ use super::{
     deliver::{self, Produced},
     environ::{self, Extras},
     errors::ErrorStream,
-    report,
+    measure, report,
 };
 use crate::{
     interpreter::Interpreter,
@@ -182,6 +181,9 @@ fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -
         Ok(produced) => produced,
         Err(raised) => Produced::Nothing(report::exception(py, request, raised)),
     };
+    if let Some(measure) = request.lease.measure() {
+        measure.finish_application();
+    }
     script::release(py, loaded);
     produced
 }
@@ -201,9 +203,13 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
     let state = &request.interpreter.state;
     let errors = ErrorStream::open(py, state, request.lease)?;
     let result = {
-        let environ = make_environ(py, request, &errors)?;
+        let application_start = measure::now();
+        let environ = make_environ(py, request, &errors, application_start)?;
         let lease = Arc::clone(request.lease);
         let start_response = adapter::new(py, state.adapter.get(py), lease)?;
+        if let Some(measure) = request.lease.measure() {
+            measure.begin_application(application_start);
+        }
         application.call(&[&environ, &start_response])?
     };
     let produced = deliver::deliver(py, request, &result);
@@ -228,6 +234,7 @@ fn make_environ<'py>(
     py: Py<'py>,
     request: &Request<'_>,
     errors: &ErrorStream<'py>,
+    application_start: i64,
 ) -> PyResult<Object<'py>> {
     let state = &request.interpreter.state;
     let input = input::new(py, state.input.get(py), Arc::clone(request.lease))?;
@@ -236,15 +243,9 @@ fn make_environ<'py>(
         errors: errors.text(),
         thread_id: request.thread_id,
         daemon_start: request.daemon_start,
-        application_start: now(),
+        application_start,
     };
     environ::build(py, state, request.head, &extras)
-}
-
-/// Microseconds since the epoch.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Ends the request for Python's objects and sends what was kept until now. Called detached.

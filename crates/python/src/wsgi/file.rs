@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::{
     engine::Request,
+    measure,
     output::{self, Failure},
 };
 use crate::{
@@ -32,10 +33,14 @@ pub(crate) fn send(py: Py<'_>, request: &Request<'_>, wrapper: &Ref<'_>) -> Resu
         let wanted = response.expected().unwrap_or(part.length).min(part.length);
         response.accept_wide(wanted)
     };
-    let exchange = request.exchange;
+    measure::produced(request.lease.measure(), 1, part.length);
+    let Request { lease, exchange, .. } = *request;
     let sent = py.detached(|| {
-        output::send(exchange, head.as_ref(), &[], wsgi_core::exchange::Pace::More)?;
-        if accepted == 0 { Ok(()) } else { exchange.send_file(part.file, part.offset, accepted) }
+        output::send(lease, exchange, head.as_ref(), &[], wsgi_core::exchange::Pace::More)?;
+        if accepted == 0 {
+            return Ok(());
+        }
+        measure::sending(lease.measure(), || exchange.send_file(part.file, part.offset, accepted))
     });
     sent.map_err(|error| output::failed(request.lease, error))?;
     Ok(true)

@@ -6,7 +6,7 @@ use wsgi_core::{
     level::Level,
 };
 
-use super::response::CommitError;
+use super::{measure, response::CommitError};
 use crate::{
     lease::Lease,
     object::{Class, Py, Raised},
@@ -56,19 +56,30 @@ pub(crate) fn send_block(
         return Ok(());
     }
     let head = commit(py, lease, None)?;
+    measure::produced(lease.measure(), 1, wide(block.len()));
     let accepted = lease.response().accept(block.len());
     let kept = block.get(..accepted.length).unwrap_or_default();
     let sent = py.detached(|| {
         if accepted.is_first_excess {
             log_excess(exchange);
         }
-        send(exchange, head.as_ref(), &[kept], pace)
+        send(lease, exchange, head.as_ref(), &[kept], pace)
     });
     sent.map_err(|error| failed(lease, error))
 }
 
 /// Sends headers and blocks; all but the last go as [`Pace::More`]. Called detached.
 pub(crate) fn send(
+    lease: &Lease,
+    exchange: &dyn Exchange,
+    head: Option<&ResponseHead>,
+    blocks: &[&[u8]],
+    last: Pace,
+) -> Result<(), SendError> {
+    measure::sending(lease.measure(), || send_parts(exchange, head, blocks, last))
+}
+
+fn send_parts(
     exchange: &dyn Exchange,
     head: Option<&ResponseHead>,
     blocks: &[&[u8]],
@@ -83,6 +94,11 @@ pub(crate) fn send(
         exchange.write(block, pace)?;
     }
     Ok(())
+}
+
+/// A length as the protocol counts it.
+pub(crate) fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Says once that output beyond the Content-Length is dropped. Called detached.
