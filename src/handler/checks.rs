@@ -6,7 +6,7 @@ use wsgi_core::{directives::HandlerScript, mapping::Resolved as Choice, mtime::m
 
 use crate::{
     apache::{Request, request::Target},
-    request::{Failure, subject},
+    request::{Failure, Job, subject},
 };
 
 /// The script's file, if the request may run it.
@@ -43,6 +43,21 @@ pub(super) fn path_info(request: Request<'_>) -> Result<(), Failure> {
         return Err(Failure::new(404, 137, text));
     }
     Ok(())
+}
+
+/// Whether WSGIRestrictProcess permits the process group, wherever its name came from.
+pub(super) fn process_group(job: &Job<'_>) -> Result<(), Failure> {
+    if job.choice.is_permitted() {
+        return Ok(());
+    }
+    let subject = subject(job.request);
+    let text = match job.choice.process_group.as_ref() {
+        "" => format!("Embedded mode may not be used here (WSGIRestrictProcess): {subject}"),
+        name => format!(
+            "Daemon process called '{name}' may not be used here (WSGIRestrictProcess): {subject}"
+        ),
+    };
+    Err(Failure::new(500, 149, text))
 }
 
 /// Whether a request body may follow, if its framing is acceptable.

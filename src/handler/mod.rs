@@ -114,6 +114,7 @@ fn target<'r>(
 }
 
 fn run(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
+    checks::process_group(job)?;
     match job.choice.process_group.as_ref() {
         "" => embedded::run(job),
         name => {

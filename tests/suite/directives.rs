@@ -67,11 +67,6 @@ one! {
         std::fs::remove_dir_all(&closed).expect("folder");
     }
 
-    fn a_directive_that_restricts_is_refused_until_it_acts() {
-        ours!("it acts there");
-        assert!(Httpd::refuses("WSGIRestrictProcess app").contains("WSGIRestrictProcess"));
-    }
-
     fn what_arranges_sockets_that_we_do_not_have_is_taken_without_a_word() {
         let server = Httpd::with(
             "WSGISocketPrefix @root@/run/other\nWSGISocketRotation Off\nWSGIAcceptMutex flock\n\

@@ -31,6 +31,7 @@ mod python_options;
 mod regression;
 mod reload;
 mod restarts;
+mod restrict;
 mod rolling;
 mod rows;
 mod service;

@@ -4,6 +4,7 @@
 //!
 //! | row of §8 | test |
 //! |---|---|
+//! | group not in WSGIRestrictProcess | `restrict` |
 //! | unknown group | `mapping::an_unknown_process_group_is_500` |
 //! | group of another virtual host | `mapping::a_group_of_another_virtual_host_is_500` |
 //! | script-user, script-group | `ownership` |

@@ -24,7 +24,6 @@ what we do differently.
 | State | What it means |
 |---|---|
 | acts | does what it says |
-| refused | would restrict access and does not yet: httpd does not start with it |
 | no effect yet | checked and kept; one line at INFO says that it has no effect |
 | inert | accepted for old configurations, without meaning |
 | not needed | checked; what it arranges is not needed here, see [differences.md](differences.md) |
@@ -81,7 +80,6 @@ impl Status {
     fn word(self) -> &'static str {
         match self {
             Self::Acts => "acts",
-            Self::RefusedUntilItActs => "refused",
             Self::EffectLater => "no effect yet",
             Self::Inert => "inert",
             Self::NotNeeded => "not needed",

@@ -189,19 +189,12 @@ impl<'a> Line<'a> {
         self.notices.push(Notice { level, code: None, text });
     }
 
-    /// Says, once for a directive, what the state of work on it means for the operator; refuses
-    /// it where ignoring it would leave a door open.
-    pub(crate) fn tell_status(&mut self) -> Result<(), ConfigError> {
+    /// Says, once for a directive, what the state of work on it means for the operator.
+    pub(crate) fn tell_status(&mut self) {
         let name = self.directive.name;
         let status = self.directive.status;
         match status {
             Status::Acts | Status::NotNeeded => {}
-            Status::RefusedUntilItActs => {
-                return Err(ConfigError(format!(
-                    "{name} does not act in this version and is refused, because ignoring it \
-                     would lift a restriction: remove it, or restrict access by other means"
-                )));
-            }
             Status::EffectLater | Status::Inert if !self.is_news() => {}
             Status::EffectLater => {
                 self.inform(format!("{name} is accepted, but has no effect in this version"));
@@ -211,7 +204,6 @@ impl<'a> Line<'a> {
                 self.inform(format!("{name} is deprecated and has no effect: {help}"));
             }
         }
-        Ok(())
     }
 
     /// Tells in one line which options of the line have no effect yet.

@@ -94,8 +94,6 @@ pub enum Arguments {
 pub enum Status {
     /// Does what the contract says.
     Acts,
-    /// Would restrict access: refused, because ignoring it would leave a door open.
-    RefusedUntilItActs,
     /// Validated and kept; one INFO line says that it has no effect yet.
     EffectLater,
     /// Accepted for old configurations, without meaning since mod_wsgi 6.
@@ -143,6 +141,6 @@ pub fn apply(
     line.check_context()?;
     (directive.apply)(&mut line)?;
     // Last, so that what is wrong with a line is said before what is missing here.
-    line.tell_status()?;
+    line.tell_status();
     Ok(line.notices)
 }

@@ -3,7 +3,7 @@
 
 use super::Arguments::{Flag, Iterate, Raw, Section, Take1, Take12};
 use super::Context::{AuthConfig, FileInfo, Global, Server, ServerOrDirectory};
-use super::Status::{Acts, EffectLater, Inert, NotNeeded, RefusedUntilItActs};
+use super::Status::{Acts, EffectLater, Inert, NotNeeded};
 use super::line::Line;
 use super::site::ConfigError;
 use super::{Arguments, Context, Directive, Status};
@@ -84,7 +84,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIRestrictProcess",
-        (ServerOrDirectory, Iterate, RefusedUntilItActs),
+        (ServerOrDirectory, Iterate, Acts),
         "unrestricted",
         "Names of the process groups that may be used; %{GLOBAL} is embedded.",
         b::restrict_process,

@@ -33,6 +33,8 @@ pub struct Resolved<'a> {
     pub ignore_activity: bool,
     /// Whether files may be sent by sendfile.
     pub enable_sendfile: bool,
+    /// The process groups that may be used ("" is embedded); None for any.
+    pub restrict_process: Option<&'a [String]>,
 }
 
 /// What is set for the directory, else for the server. Unlike `Scoped::merge` it copies nothing:
@@ -65,6 +67,12 @@ pub fn dispatch_script<'a>(server: &'a Scoped, dir: &'a Scoped) -> Option<&'a Di
 pub struct NotText(&'static str);
 
 impl Resolved<'_> {
+    /// Whether WSGIRestrictProcess lets the request run in the process group that was chosen.
+    pub fn is_permitted(&self) -> bool {
+        let permitted = |names: &[String]| names.iter().any(|name| *name == self.process_group);
+        self.restrict_process.is_none_or(permitted)
+    }
+
     /// Makes the changes of a dispatch script; its values are expanded as if configured.
     pub fn change(&mut self, changes: Changes, lookups: &dyn Lookups) -> Result<(), NotText> {
         let text = |value: Option<Vec<u8>>, name| {
@@ -137,5 +145,6 @@ pub fn resolve<'a>(
         pass_apache_request: flag(|scoped| &scoped.pass_apache_request).unwrap_or(false),
         ignore_activity: flag(|scoped| &scoped.ignore_activity).unwrap_or(false),
         enable_sendfile: flag(|scoped| &scoped.enable_sendfile).unwrap_or(false),
+        restrict_process: pick(server, dir, |scoped| &scoped.restrict_process).map(Vec::as_slice),
     }
 }

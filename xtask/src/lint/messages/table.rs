@@ -389,6 +389,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Two versions are mixed: install again and restart httpd.",
     },
     Message {
+        code: 149,
+        meaning: "WSGIRestrictProcess does not name the process group that was chosen for the request; answered with 500.",
+        remedy: "Correct what chooses the group (WSGIProcessGroup, an alias, a variable or a dispatch script), or add its name; `%{GLOBAL}` stands for embedded mode.",
+    },
+    Message {
         code: 150,
         meaning: "No daemon group of this name exists; answered with 500.",
         remedy: "Add WSGIDaemonProcess, or correct the name in WSGIProcessGroup.",

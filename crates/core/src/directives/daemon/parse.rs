@@ -39,28 +39,18 @@ pub(crate) fn parse(line: &mut Line<'_>) -> Result<(), ConfigError> {
 fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
     let mut options = DaemonOptions::default();
     let mut later: Vec<&'static str> = Vec::new();
-    let mut refused = None;
     while let Some(pair) = line.words.next_option() {
         let (name, text) = pair.map_err(|Malformed(word)| unknown(&word, "name=value"))?;
         let option = OPTIONS.iter().find(|option| option.name == name);
         let option = option.ok_or_else(|| unknown(name, &nearest(name)))?;
         let value = Value { option: option.name, text: &text, facts: line.facts };
         (option.set)(&mut options, &value)?;
-        match option.status {
-            Status::RefusedUntilItActs => refused = Some(option.name),
-            Status::EffectLater => later.push(option.name),
-            Status::Acts | Status::Inert | Status::NotNeeded => {}
+        if option.status == Status::EffectLater {
+            later.push(option.name);
         }
     }
     if options.script_user.is_some() && options.script_group.is_some() {
         return Err("Only one of script-user and script-group allowed.".into());
-    }
-    if let Some(name) = refused {
-        return Err(ConfigError(format!(
-            "WSGIDaemonProcess {name}= does not act in this version and is refused, because \
-             ignoring it would lift a restriction: remove it, or restrict access to the script by \
-             other means"
-        )));
     }
     line.later_options(&later);
     if !line.facts.is_root() && options.wants_identity() {

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::super::*;
 use super::support::Config;
 
-/// For every field of `Scoped` two lines that set it differently, by functions: dispatch scripts
-/// and restrictions are refused as lines until they act, yet must merge when they do.
+/// Sets a field from a text: by functions, which need no lines for each of the scopes.
 type Set = fn(&mut Scoped, &str);
 
 /// Field, how it is set from a text, and the texts of four scopes.

@@ -97,15 +97,11 @@ fn every_directive_stands_where_the_contract_says() {
             Config::default().directory(line),
             Config::default().htaccess(line),
         ];
-        let is_refused = directive.status == Status::RefusedUntilItActs;
         for (allowed, outcome) in places.into_iter().zip(found) {
             match outcome {
-                Ok(_) => assert!(allowed && !is_refused, "{line}"),
-                Err(text) if allowed => {
-                    assert!(is_refused, "{line}: {text}");
-                    assert!(text.contains("does not act in this version and is refused"), "{text}");
-                }
+                Ok(_) => assert!(allowed, "{line}"),
                 Err(text) => {
+                    assert!(!allowed, "{line}: {text}");
                     let standard = ["not allowed", "cannot occur within <VirtualHost> section"];
                     assert!(standard.iter().any(|part| text.contains(part)), "{line}: {text}");
                 }
@@ -129,7 +125,6 @@ fn what_does_not_act_is_said_once() {
         let (first, second) = (apply(), apply());
         match directive.status {
             Status::Acts | Status::NotNeeded => assert_eq!(first, Ok(vec![]), "{line}"),
-            Status::RefusedUntilItActs => assert!(first.is_err() && second.is_err(), "{line}"),
             Status::EffectLater | Status::Inert => {
                 let notices = first.unwrap();
                 assert_eq!(notices.len(), 1, "{line}");
@@ -146,16 +141,6 @@ fn htaccess_writes_no_info_per_request() {
     let notices = Config::default().htaccess("WSGITrustedProxies 10.0.0.1").unwrap();
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].level, NoticeLevel::Debug);
-}
-
-#[test]
-fn exactly_what_restricts_is_refused() {
-    let refused: Vec<_> = DIRECTIVES
-        .iter()
-        .filter(|directive| directive.status == Status::RefusedUntilItActs)
-        .map(|directive| directive.name)
-        .collect();
-    assert_eq!(refused, ["WSGIRestrictProcess"]);
 }
 
 proptest! {
