@@ -27,6 +27,7 @@ mod mapping;
 mod output;
 mod ownership;
 mod processes;
+mod python_module;
 mod python_options;
 mod regression;
 mod reload;

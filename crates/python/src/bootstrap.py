@@ -79,18 +79,14 @@ def put_first(directory):
 
 def package_path():
     """Where an installed package `mod_wsgi` keeps its modules, so that they stay importable."""
-    try:
-        specs = (finder.find_spec("mod_wsgi", None) for finder in sys.meta_path)
-        spec = next((spec for spec in specs if spec), None)
-    except Exception:  # a finder of the application's may raise anything
-        return None
+    specs = (finder.find_spec("mod_wsgi", None) for finder in sys.meta_path)
+    spec = next((spec for spec in specs if spec), None)
     locations = spec and spec.submodule_search_locations
     return list(locations) if locations else None
 
 
-def publish(module, attributes, apache_attributes, may_import_apache):
+def publish(module, path, attributes, apache_attributes, may_import_apache):
     """Makes `mod_wsgi` and `apache` importable with their attributes."""
-    path = package_path()
     if path is not None:
         module.__path__ = path
     module.__dict__.update(attributes)

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use wsgi_core::{exchange::Exchange, level::Level};
 
 use crate::{
-    object::Py,
+    object::{Object, Py, Stored},
     types::input::Body,
     wsgi::{measure::Measure, response::Response},
 };
@@ -31,6 +31,8 @@ pub(crate) struct Lease {
     body: Mutex<Body>,
     partial_line: Mutex<Vec<u8>>,
     measure: Option<Arc<Measure>>,
+    /// `mod_wsgi.request_data()`, while the request is in progress in its interpreter.
+    data: Mutex<Option<Stored>>,
 }
 
 // SAFETY: `exchange` and `script` are followed only through `Use`, which keeps `end` waiting;
@@ -55,6 +57,7 @@ impl Lease {
             body: Mutex::new(Body::default()),
             partial_line: Mutex::new(Vec::new()),
             measure: None,
+            data: Mutex::new(None),
         }
     }
 
@@ -99,6 +102,16 @@ impl Lease {
     /// The unfinished line of `wsgi.errors`; held for moments only.
     pub(crate) fn partial_line(&self) -> MutexGuard<'_, Vec<u8>> {
         lock(&self.partial_line)
+    }
+
+    /// Sets the request's data, and gives back what it was.
+    pub(crate) fn set_data(&self, data: Option<Stored>) -> Option<Stored> {
+        std::mem::replace(&mut lock(&self.data), data)
+    }
+
+    /// The request's data. Called attached to the interpreter of the request.
+    pub(crate) fn data<'py>(&self, py: Py<'py>) -> Option<Object<'py>> {
+        lock(&self.data).as_ref().map(|data| data.get(py).to_object())
     }
 }
 

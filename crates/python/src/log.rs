@@ -7,7 +7,11 @@ use std::sync::OnceLock;
 
 use wsgi_core::{control::ImportScript, level::Level};
 
-use crate::{lease::Lease, wsgi::measure::Measure};
+use crate::{
+    lease::Lease,
+    object::{Object, Py},
+    wsgi::measure::Measure,
+};
 
 /// Longest record made of one line: httpd cuts records at 8192 bytes, with its own fields.
 const LONGEST: usize = 7000;
@@ -80,6 +84,11 @@ pub(crate) fn with_measure(look: impl FnOnce(&Measure)) {
     if let Some(measure) = serving().and_then(Lease::measure) {
         look(measure);
     }
+}
+
+/// The data of the request this thread serves.
+pub(crate) fn current_data(py: Py<'_>) -> Option<Object<'_>> {
+    serving()?.data(py)
 }
 
 fn serving<'l>() -> Option<&'l Lease> {

@@ -7,7 +7,7 @@ use wsgi_core::{control::EngineSpec, keys, version};
 
 use crate::{
     bootstrap::Bootstrap,
-    module,
+    module::{self, events::Events},
     object::{Class, Object, Py, PyResult, Ref, Stored},
     traceback,
     types::{
@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) https: Stored,
     /// [`DEFAULT_CALLABLE`].
     pub(crate) default_callable: Stored,
+    /// Subscribers, and requests in progress. The module points to it.
+    pub(crate) events: &'static Events,
     /// What environs are copied from.
     pub(crate) template: Template,
     /// The version of httpd.
@@ -90,14 +92,16 @@ impl State {
     /// Makes everything and publishes the modules, in the order of the contract.
     pub(crate) fn make(py: Py<'_>, spec: &EngineSpec, application_group: &str) -> PyResult<Self> {
         let bootstrap = Bootstrap::load(py)?;
-        let module = module::make(py)?;
+        // Never freed, as all of this.
+        let events: &'static Events = Box::leak(Box::new(Events::make(py, spec.is_daemon)?));
+        let module = module::make(py, events)?;
         let log = log_stream::make(&module)?;
         prepare(py, spec, &bootstrap, &log)?;
         let file_wrapper = file_wrapper::make(&module)?;
         module.set_attribute("FileWrapper", &file_wrapper)?;
         let request_timeout = make_request_timeout(py)?;
         module.set_attribute("RequestTimeout", &request_timeout)?;
-        module::publish(&module, &bootstrap, spec, application_group)?;
+        module::publish(&module, &bootstrap, events, spec, application_group)?;
         let mut key_objects = Vec::with_capacity(keys::KEYS.len());
         for key in keys::KEYS {
             key_objects.push(Stored::new(py.interned(key)?));
@@ -126,6 +130,7 @@ impl State {
             https: Stored::new(py.interned("https")?),
             default_callable: Stored::new(py.interned(DEFAULT_CALLABLE)?),
             apache_version: spec.apache_version,
+            events,
             bootstrap,
         })
     }

@@ -27,6 +27,12 @@ impl<'a> Ref<'a> {
         unsafe { ffi::PyList_Check(self.as_ptr()) != 0 }
     }
 
+    /// Appends to a list.
+    pub(crate) fn append(&self, item: &Ref<'_>) -> PyResult<()> {
+        // SAFETY: attached, live objects; raises SystemError for what is no list.
+        self.py().check(unsafe { ffi::PyList_Append(self.as_ptr(), item.as_ptr()) })
+    }
+
     /// Whether this is a `tuple` or a subclass.
     pub(crate) fn is_tuple(&self) -> bool {
         // SAFETY: a live object.

@@ -21,6 +21,7 @@ use crate::{
     lease::Lease,
     loader::{self, NotLoaded},
     log::{self, Serving},
+    module::events::Active,
     object::{Object, Py, PyResult, Raised},
     runtime::Runtime,
     script::{self, Found, Loaded},
@@ -166,6 +167,14 @@ fn wants_reload(interpreter: &Interpreter, head: &RequestHead<'_>, loaded: &Load
 
 /// Loads the script if need be and runs the application.
 fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -> Produced {
+    let events = request.interpreter.state.events;
+    match Active::begin(py, events, request.head, request.lease) {
+        Ok(_active) => load_and_run(py, runtime, request, found),
+        Err(raised) => Produced::Nothing(report::exception(py, request, raised)),
+    }
+}
+
+fn load_and_run(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -> Produced {
     if matches!(found, Found::Missing(_)) {
         runtime.startup().note_attempt();
     }

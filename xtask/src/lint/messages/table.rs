@@ -584,6 +584,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Correct the application's Content-Length, or leave it out.",
     },
     Message {
+        code: 1025,
+        meaning: "Looking for an installed package `mod_wsgi`, whose modules stay importable beside ours, raised an exception.",
+        remedy: "Repair the import hook that the traceback names. Everything but `mod_wsgi.express` and the other modules of that package works.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",

@@ -1,11 +1,20 @@
-//! The module `mod_wsgi` (and `apache`) as applications import it.
+//! The modules `mod_wsgi` and `apache` as applications import them.
+//!
+//! `events.rs` keeps the subscribers and the requests in progress, `functions.rs` has the
+//! functions. The module object's own memory holds a pointer to the [`Events`] of its interpreter.
+
+pub(crate) mod events;
+mod functions;
 
 use pyo3_ffi as ffi;
 use wsgi_core::{control::EngineSpec, version};
 
+use events::Events;
+
 use crate::{
     bootstrap::Bootstrap,
     object::{Object, Py, PyResult, Ref},
+    traceback,
     types::Table,
 };
 
@@ -32,8 +41,8 @@ static DEFINITION: Table<ffi::PyModuleDef> = Table::new(ffi::PyModuleDef {
     m_base: ffi::PyModuleDef_HEAD_INIT,
     m_name: c"mod_wsgi".as_ptr(),
     m_doc: std::ptr::null(),
-    m_size: 0,
-    m_methods: std::ptr::null_mut(),
+    m_size: size_of::<*const Events>().cast_signed(),
+    m_methods: functions::METHODS.pointer().cast(),
     m_slots: SLOTS.pointer().cast(),
     m_traverse: None,
     m_clear: None,
@@ -41,7 +50,7 @@ static DEFINITION: Table<ffi::PyModuleDef> = Table::new(ffi::PyModuleDef {
 });
 
 /// Makes the module object of this interpreter; [`publish`] makes it importable.
-pub(crate) fn make<'py>(py: Py<'py>) -> PyResult<Object<'py>> {
+pub(crate) fn make<'py>(py: Py<'py>, events: &'static Events) -> PyResult<Object<'py>> {
     let specification = py.import("importlib.machinery")?.attribute("ModuleSpec")?;
     let specification = specification.call(&[&*py.text("mod_wsgi")?, &*py.none()])?;
     let definition = DEFINITION.pointer().cast::<ffi::PyModuleDef>();
@@ -51,18 +60,43 @@ pub(crate) fn make<'py>(py: Py<'py>) -> PyResult<Object<'py>> {
     let module = unsafe { Object::from_new(py, module)? };
     // SAFETY: the module just made of this definition.
     py.check(unsafe { ffi::PyModule_ExecDef(module.as_ptr(), definition) })?;
+    // SAFETY: the module; its memory is there once it was executed.
+    let place = unsafe { ffi::PyModule_GetState(module.as_ptr()) }.cast::<*const Events>();
+    // SAFETY: memory of the module of the size of a pointer, or null.
+    if let Some(place) = unsafe { place.as_mut() } {
+        *place = events;
+    }
     Ok(module)
+}
+
+/// The events of the interpreter of a module that [`make`] has made; `None` for any other object.
+fn events_of(module: &Ref<'_>) -> Option<&'static Events> {
+    // SAFETY: a live object.
+    let definition = unsafe { ffi::PyModule_GetDef(module.as_ptr()) };
+    if definition.cast() != DEFINITION.pointer() {
+        // SAFETY: attached; what is no module has raised.
+        unsafe { ffi::PyErr_Clear() };
+        return None;
+    }
+    // SAFETY: a module of this definition.
+    let place = unsafe { ffi::PyModule_GetState(module.as_ptr()) }.cast::<*const Events>();
+    // SAFETY: memory of the module of the size of a pointer, or null.
+    let events = *unsafe { place.as_ref()? };
+    // SAFETY: what `make` has written there is never freed; null before that.
+    unsafe { events.as_ref() }
 }
 
 /// Sets the attributes of `mod_wsgi` and `apache` and makes both importable.
 pub(crate) fn publish(
     module: &Ref<'_>,
     bootstrap: &Bootstrap,
+    events: &Events,
     spec: &EngineSpec,
     application_group: &str,
 ) -> PyResult<()> {
     let py = module.py();
     let own = py.dict()?;
+    events.publish(&own)?;
     own.set_item_named("version", &*py.version(version::CONTRACT)?)?;
     own.set_item_named("rs_version", &*py.text(version::OWN)?)?;
     own.set_item_named("process_group", &*py.text(&spec.process_group)?)?;
@@ -79,6 +113,17 @@ pub(crate) fn publish(
         attributes.set_item_named("threads_per_process", &threads)?;
     }
     let may_import_apache = py.boolean(!spec.is_daemon && application_group.is_empty())?;
-    bootstrap.call(py, "publish", &[module, &own, &apache, &may_import_apache])?;
+    let path = package_path(py, bootstrap);
+    bootstrap.call(py, "publish", &[module, &path, &own, &apache, &may_import_apache])?;
     Ok(())
+}
+
+/// Where the modules of an installed package `mod_wsgi` are; `None` where there is none.
+fn package_path<'py>(py: Py<'py>, bootstrap: &Bootstrap) -> Object<'py> {
+    bootstrap.call(py, "package_path", &[]).unwrap_or_else(|raised| {
+        let text = "WSGI1025: cannot find out whether there is a package 'mod_wsgi'; its modules \
+                    cannot be imported.";
+        traceback::write_raised(py, bootstrap, None, text, raised);
+        py.none()
+    })
 }

@@ -1,0 +1,123 @@
+//! The module `mod_wsgi` as applications see it: python-api §1.1, §1.2.
+
+use crate::support::{Httpd, Mode, quote};
+
+fn serving(mode: Mode) -> Httpd {
+    Httpd::serving("module_app.py", mode)
+}
+
+/// Values of expressions over the module, which is `m`.
+#[track_caller]
+fn evaluated(server: &Httpd, expressions: &[&str]) -> Vec<String> {
+    let list: Vec<String> = expressions
+        .iter()
+        .map(|expression| quote(&format!("(lambda m: {expression})(imp('mod_wsgi'))")))
+        .collect();
+    let text = server.get(&format!("/?{}", list.join(";;"))).ok();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A directory with a package `mod_wsgi`, where both placements look for it.
+fn with_package(mode: Mode) -> crate::support::httpd::Builder {
+    let lines = mode.pick(
+        "WSGIPythonPath @root@/lib\n",
+        "WSGIDaemonProcess app threads=2 python-path=@root@/lib\nWSGIProcessGroup app\n",
+    );
+    Httpd::with(&format!("{lines}WSGIScriptAlias / @apps@/evaluate.py"))
+}
+
+both_modes! {
+    fn attributes_have_the_types_and_values_of_the_contract(mode) {
+        let server = Httpd::serving("evaluate.py", mode);
+        let found = evaluated(&server, &[
+            "(type(m.version).__name__, [type(part).__name__ for part in m.version])",
+            "m.process_group",
+            "m.application_group == environ['mod_wsgi.application_group'] and len(m.application_group) > 0",
+            "m.maximum_processes >= 1",
+            "m.threads_per_process >= 1",
+            "(m.FileWrapper.__name__, m.FileWrapper is environ['wsgi.file_wrapper'])",
+            "m.RequestTimeout.__bases__",
+            "[type(x).__name__ for x in (m.event_callbacks, m.shutdown_callbacks, m.signal_callbacks)]",
+            "type(m.active_requests).__name__",
+            "imp('sys').modules['mod_wsgi'] is m",
+        ]);
+        let wanted = [
+            "('tuple', ['int', 'int', 'int'])",
+            mode.pick("''", "'app'"),
+            "True",
+            "True",
+            "True",
+            "('FileWrapper', True)",
+            "(<class 'BaseException'>,)",
+            "['list', 'list', 'list']",
+            "'dict'",
+            "True",
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    fn a_request_has_a_dictionary_of_its_own(mode) {
+        let server = serving(mode);
+        assert_eq!(server.get("/data").ok(), r#"[true, true, {"note": 1}]"#);
+        assert_eq!(server.get("/active").ok(), "[true, {}]");
+        assert_eq!(server.get("/removed").ok(), "{}");
+        assert_eq!(server.get("/active").ok(), "[true, {}]");
+    }
+
+    fn a_request_that_loads_its_script_has_it_too(mode) {
+        let server = serving(mode);
+        let text = server.get("/loading").ok();
+        assert!(text.starts_with("[{}, [\"") && text.matches('"').count() == 2, "{text}");
+    }
+
+    fn outside_a_request_there_is_none(mode) {
+        let server = serving(mode);
+        assert_eq!(
+            server.get("/other_thread").ok(),
+            r#"["RuntimeError: no active request for thread"]"#
+        );
+    }
+
+    fn subscribing_keeps_the_callback_and_returns_it(mode) {
+        let server = serving(mode);
+        let signals = mode.pick(0, 1);
+        assert_eq!(
+            server.get("/subscribe").ok(),
+            format!("[[true, 1], [true, 1], [true, {signals}]]")
+        );
+        if !mode.is_daemon() {
+            let record = server.wait_for_log("mod_wsgi.subscribe_signals()");
+            assert_eq!(record.level, "info");
+            assert_eq!(server.wait_for_log("in subscribe").level, "info");
+        }
+    }
+
+    fn wrong_numbers_of_arguments_are_refused(mode) {
+        let server = serving(mode);
+        assert_eq!(server.get("/refused").ok(), r#"["TypeError", "TypeError", "TypeError"]"#);
+    }
+
+    fn modules_of_an_installed_package_stay_importable(mode) {
+        ours!("it does not find a package in the directories of python-path");
+        let server = with_package(mode)
+            .file("lib/mod_wsgi/__init__.py", "version = 'of the package'")
+            .file("lib/mod_wsgi/server.py", "place = 'installed'")
+            .start();
+        let found = evaluated(&server, &[
+            "imp('mod_wsgi.server').place",
+            "m.version != 'of the package'",
+            "[path.rsplit('/', 2)[-2:] for path in m.__path__]",
+        ]);
+        assert_eq!(found, ["'installed'", "True", "[['lib', 'mod_wsgi']]"]);
+    }
+
+    fn an_import_hook_that_fails_is_logged_and_ignored(mode) {
+        ours!("it imports the package: only its code can fail");
+        let hook = "import sys, types; sys.meta_path.append(types.SimpleNamespace(\
+                    find_spec=lambda name, *rest: 1 / 0 if name == 'mod_wsgi' else None))";
+        let server = with_package(mode).file("lib/hook.pth", hook).start();
+        server.expect_log("WSGI1025").expect_traceback("ZeroDivisionError");
+        assert_eq!(evaluated(&server, &["m.process_group"]), [mode.pick("''", "'app'")]);
+        server.wait_for_log("WSGI1025");
+    }
+}
