@@ -58,6 +58,9 @@ fn prepare(server: Server<'_>, main: &MainState) -> Result<(), String> {
     let contract = version::contract_text();
     hook::add_version_component(server, &c_string(format!("mod_wsgi/{contract}")));
     hook::add_version_component(server, &c_string(format!("Python/{python}")));
+    for warning in &resolved.warnings {
+        log::server(server, Level::WARNING, None, warning);
+    }
     // The pass is the only one with this configuration: nothing was set before.
     main.resolved.set(resolved).ok();
     supervisor::hand_over(server, main)?;

@@ -16,6 +16,7 @@ use wsgi_core::{
         Account, GlobalConfig, HashSeed, PythonVersion, Reader, check_python_home,
         daemon::{DaemonGroup, DaemonProcess, Defaults},
     },
+    interpreters::{Rules, directories},
 };
 
 use crate::{
@@ -36,6 +37,8 @@ pub(crate) struct Resolved {
     pub(crate) ignores_case: bool,
     /// The Python version of embedded applications.
     pub(crate) python: PythonVersion,
+    /// Records about what has no effect.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A daemon group.
@@ -57,6 +60,8 @@ pub(crate) struct Embedded {
     pub(crate) library: PathBuf,
     /// What it is started with.
     pub(crate) spec: EngineSpec,
+    /// The process of the configuration: also the one that serves under `httpd -X`.
+    pub(crate) parent: u32,
 }
 
 /// Files that lie beside the module.
@@ -116,17 +121,38 @@ impl Resolved {
         let python =
             site.python(typed.python_home.as_deref(), &site.own, None, "WSGIPythonHome")?;
         let mut groups = BTreeMap::new();
+        let mut warnings = Vec::new();
         for (process, number) in typed.daemon_processes.iter().zip(1u32..) {
-            groups.insert(process.name.clone(), site.group(process, number)?);
+            let (group, version) = site.group(process, number)?;
+            let place = format!("daemon process group '{}'", process.name);
+            warnings.extend(no_own_lock(&group.spec.engine, version, &place));
+            groups.insert(process.name.clone(), group);
+        }
+        let embedded = typed.children_need_python().then(|| site.embedded(python));
+        if let Some(embedded) = &embedded {
+            warnings.extend(no_own_lock(&embedded.spec, python, "embedded mode"));
         }
         Ok(Self {
             groups,
-            embedded: typed.children_need_python().then(|| site.embedded(python)),
+            embedded,
+            warnings,
             restricts_embedded: typed.restrict_embedded.unwrap_or(false),
             ignores_case: typed.case_sensitivity == Some(false),
             python,
         })
     }
+}
+
+/// The warning about interpreters that were to have a lock of their own and cannot.
+fn no_own_lock(spec: &EngineSpec, python: PythonVersion, place: &str) -> Option<String> {
+    const FIRST: PythonVersion = PythonVersion { major: 3, minor: 12 };
+    let is_asked = python < FIRST && spec.interpreters.any_own_lock();
+    is_asked.then(|| {
+        format!(
+            "WSGI0198: WSGIPerInterpreterGIL On has no effect in {place}: it needs Python {FIRST} or later, \
+             and this is {python}"
+        )
+    })
 }
 
 /// What resolving looks at.
@@ -155,7 +181,11 @@ impl Surroundings<'_> {
             .map_err(|why| format!("{directive}: {why}"))
     }
 
-    fn group(&self, process: &DaemonProcess, number: u32) -> Result<Group, String> {
+    fn group(
+        &self,
+        process: &DaemonProcess,
+        number: u32,
+    ) -> Result<(Group, PythonVersion), String> {
         let context =
             format!("WSGIDaemonProcess {} ({}:{})", process.name, process.file, process.line);
         let home = self.main.server(process.server).unwrap_or(self.server);
@@ -182,7 +212,7 @@ impl Surroundings<'_> {
         )?;
         let spec = self.group_spec(&definition, &account, python, home);
         let keeps_connections = mpm::threads() > 1;
-        Ok(Group { definition, spec, keeps_connections, link: OnceLock::new() })
+        Ok((Group { definition, spec, keeps_connections, link: OnceLock::new() }, python))
     }
 
     /// What would keep the group from starting and can be known now.
@@ -222,14 +252,14 @@ impl Surroundings<'_> {
                 multiprocess: group.multiprocess,
                 run_once: group.run_once,
                 python_home: group.python_home.clone(),
-                python_path: split_path(group.python_path.as_deref()),
+                python_path: directories(group.python_path.as_deref()),
                 python_eggs: group.python_eggs.clone(),
                 switch_interval: group.switch_interval.map(microseconds),
                 home: group.home.clone(),
                 reload: group.reload,
                 user: Some((account.name.clone(), account.home.clone())),
                 import_scripts: self.import_scripts(&group.name, group.chroot.as_deref()),
-                ..self.engine()
+                ..self.engine(&group.name)
             },
             processes: group.processes,
             threads: group.threads,
@@ -279,17 +309,21 @@ impl Surroundings<'_> {
                 multithread: threads != 1,
                 multiprocess: children != 1,
                 python_home: self.typed.python_home.clone(),
-                python_path: split_path(self.typed.interpreter.python_path.as_deref()),
+                python_path: directories(self.typed.interpreter.python_path.as_deref()),
                 python_eggs: self.typed.python_eggs.clone(),
                 import_scripts: self.import_scripts("", None),
-                ..self.engine()
+                ..self.engine("")
             },
+            parent: std::process::id(),
         }
     }
 
-    /// What all hosts of Python have in common.
-    fn engine(&self) -> EngineSpec {
+    /// What all hosts of Python have in common, and the rules for those of a process group.
+    fn engine(&self, process_group: &str) -> EngineSpec {
+        let (base, blocks) = (&self.typed.interpreter, &self.typed.interpreter_blocks);
         EngineSpec {
+            interpreters: Rules::of(process_group, base, blocks),
+            leaves_interpreters: self.typed.destroy_interpreter == Some(false),
             apache_version: mpm::server_version(),
             server_description: mpm::banner(),
             mpm_name: mpm::name(),
@@ -326,11 +360,6 @@ impl Surroundings<'_> {
 
 fn microseconds(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn split_path(path: Option<&str>) -> Vec<String> {
-    let parts = path.unwrap_or_default().split(':');
-    parts.filter(|part| !part.is_empty()).map(String::from).collect()
 }
 
 /// Whom httpd's children run as.

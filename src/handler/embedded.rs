@@ -6,7 +6,7 @@ use std::{
 };
 
 use wsgi_core::{
-    control,
+    control::{self, EngineSpec},
     exchange::{BodyError, Exchange, Outcome, Pace, SendError},
     head::ResponseHead,
     level::Level,
@@ -54,7 +54,9 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<
 }
 
 fn start(embedded: &Embedded) -> Result<(), String> {
-    let spec = control::encode(&embedded.spec).map_err(|error| error.to_string())?;
+    let is_single_process = std::process::id() == embedded.parent;
+    let spec = EngineSpec { is_single_process, ..embedded.spec.clone() };
+    let spec = control::encode(&spec).map_err(|error| error.to_string())?;
     PythonHost::start(&embedded.library, &spec)
 }
 

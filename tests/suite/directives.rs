@@ -86,12 +86,12 @@ one! {
     fn a_directive_whose_effect_comes_later_says_so_once() {
         ours!("they act there");
         let server = Httpd::with(
-            "WSGISwitchInterval 0.01\nWSGIDaemonProcess app threads=2 server-metrics=On\n\
+            "WSGISlowRequests 1\nWSGIDaemonProcess app threads=2 server-metrics=On\n\
              WSGIScriptAlias / @apps@/hello.py process-group=app",
         )
         .start();
         server.get("/").ok();
-        for name in ["WSGISwitchInterval", "server-metrics"] {
+        for name in ["WSGISlowRequests", "server-metrics"] {
             let lines: Vec<_> =
                 server.log().into_iter().filter(|record| record.line.contains(name)).collect();
             assert_eq!(lines.len(), 1, "{name}: {lines:#?}");

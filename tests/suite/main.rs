@@ -21,6 +21,7 @@ mod handler;
 mod handler_scripts;
 mod hello;
 mod input;
+mod interpreters;
 mod kept;
 mod limits;
 mod mapping;

@@ -6,10 +6,16 @@
 use std::io::Write;
 
 /// Full test name (without the crate), and why the original does not pass it.
-const KNOWN_DIFFERENCES: &[(&str, &str)] = &[(
-    "tls::files_leave_over_every_protocol::embedded",
-    "logs `client connection closed` for files that arrived whole over HTTP/2, now and then",
-)];
+const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
+    (
+        "tls::files_leave_over_every_protocol::embedded",
+        "logs `client connection closed` for files that arrived whole over HTTP/2, now and then",
+    ),
+    (
+        "interpreters::a_block_is_for_the_interpreters_that_it_selects::daemon",
+        "a block for the main interpreter of a daemon group is not applied",
+    ),
+];
 
 /// True when the module under test is the original.
 pub fn is_original() -> bool {

@@ -7,7 +7,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{level::Level, reason::Reason, timers::Timers};
+use crate::{interpreters::Rules, level::Level, reason::Reason, timers::Timers};
 
 /// Descriptors of a daemon process: standard error is the group's error log.
 pub mod descriptor {
@@ -59,12 +59,20 @@ pub struct EngineSpec {
     pub build_date: String,
     /// Prefix of the Python installation or root of a virtual environment.
     pub python_home: Option<String>,
-    /// Directories for `site.addsitedir`, moved to the front of `sys.path`.
+    /// Directories for `site.addsitedir`, moved to the front of `sys.path`, behind those of
+    /// `interpreters`.
     pub python_path: Vec<String>,
     /// `PYTHON_EGG_CACHE`.
     pub python_eggs: Option<String>,
-    /// Microseconds after which a thread is asked for the interpreter lock; `None` is CPython's.
+    /// What the configuration says about single interpreters.
+    pub interpreters: Rules,
+    /// `switch-interval=` in microseconds, which wins over what `interpreters` says about the
+    /// whole process; without either it is CPython's.
     pub switch_interval: Option<u64>,
+    /// `WSGIDestroyInterpreter Off`: the process ends without ending its interpreters.
+    pub leaves_interpreters: bool,
+    /// httpd is debugged (`-X`): its one process keeps its standard input.
+    pub is_single_process: bool,
     /// First entry of `sys.path` (`home=`).
     pub home: Option<String>,
     /// Name and home directory of the user the process runs as, to correct `os.environ`.

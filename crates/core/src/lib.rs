@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod frame;
 pub mod head;
 pub mod headers;
+pub mod interpreters;
 pub mod keys;
 pub mod level;
 pub mod mapping;

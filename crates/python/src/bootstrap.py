@@ -21,6 +21,40 @@ def set_streams(error_log, output_log):
     sys.argv = ["mod_wsgi"]
 
 
+class Restricted:
+    """Stands in the place of a standard stream that applications are kept from."""
+
+    def __init__(self, name):
+        object.__setattr__(self, "_name", name)
+
+    def __getattribute__(self, attribute):
+        raise OSError("sys.%s access restricted by mod_wsgi" % object.__getattribute__(self, "_name"))
+
+    def __setattr__(self, attribute, value):
+        self.refused
+
+    def __delattr__(self, attribute):
+        self.refused
+
+    def __iter__(self):
+        self.refused
+
+
+def restrict_stream(name):
+    """Keeps applications from a standard stream (WSGIRestrictStdin, WSGIRestrictStdout)."""
+    import atexit
+
+    stream = Restricted(name)
+    setattr(sys, name, stream)
+
+    def give_up():
+        if getattr(sys, name) is stream:
+            setattr(sys, name, None)
+
+    # Registered first, so run last: Python flushes its streams when it ends, and would complain.
+    atexit.register(give_up)
+
+
 def restrict_signals(log):
     """Keeps applications from taking signals that belong to the host (WSGIRestrictSignal)."""
     import signal
@@ -32,9 +66,9 @@ def restrict_signals(log):
         # A forked child is no longer the host's process.
         if os.getpid() != owner:
             return original(signalnum, handler)
-        log._notice("callback registration for signal %d ignored" % signalnum)
-        for line in stack_lines():
-            log._notice(line)
+        caller = sys._getframe(1)
+        place = (signalnum, caller.f_code.co_filename, caller.f_lineno)
+        log._notice("callback registration for signal %d ignored (WSGIRestrictSignal): %s:%d" % place)
         return handler
 
     register.__name__ = register.__qualname__ = "signal"
@@ -111,14 +145,6 @@ def warm_up():
     import encodings.latin_1  # noqa: F401
     import threading  # noqa: F401
     import traceback  # noqa: F401
-
-
-def stack_lines():
-    """The stack of the caller's caller."""
-    import traceback
-
-    text = "".join(traceback.format_stack(sys._getframe(2)))
-    return text.rstrip("\n").split("\n")
 
 
 def leave_on_sigterm():

@@ -170,11 +170,15 @@ impl Runtime {
         attach::forget_thread();
     }
 
-    /// Ends the interpreters: their threads are waited for, `atexit` callbacks run, CPython ends.
+    /// Ends the interpreters: their threads are waited for, `atexit` callbacks run, CPython ends;
+    /// nothing of that with `WSGIDestroyInterpreter Off`.
     /// Called once, by the thread that started the runtime, when no request is running; may
     /// take as long as the application's threads do, so the caller watches the time.
     pub fn stop(&self) {
         attach::begin_end();
+        if self.spec.leaves_interpreters {
+            return;
+        }
         let mut all_ended = true;
         for interpreter in self.interpreters.others() {
             all_ended &= end_interpreter(interpreter);

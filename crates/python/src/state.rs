@@ -3,10 +3,11 @@
 //! Made once per interpreter and never freed: instances and threads may refer to it until the
 //! process ends.
 
-use wsgi_core::{control::EngineSpec, keys, version};
+use wsgi_core::{control::EngineSpec, interpreters::Settings, keys, level::Level, version};
 
 use crate::{
     bootstrap::Bootstrap,
+    log,
     module::{self, events::Events},
     object::{Class, Object, Py, PyResult, Ref, Stored},
     traceback,
@@ -96,7 +97,10 @@ impl State {
         let events: &'static Events = Box::leak(Box::new(Events::make(py, spec.is_daemon)?));
         let module = module::make(py, events)?;
         let log = log_stream::make(&module)?;
-        prepare(py, spec, &bootstrap, &log)?;
+        let settings = spec.interpreters.interpreter(application_group);
+        restrict(py, spec, &settings, &bootstrap, &log)?;
+        prepare(py, spec, application_group, &bootstrap)?;
+        extend_path(py, spec, &settings, &bootstrap)?;
         let file_wrapper = file_wrapper::make(&module)?;
         module.set_attribute("FileWrapper", &file_wrapper)?;
         let request_timeout = make_request_timeout(py)?;
@@ -160,26 +164,80 @@ impl State {
     }
 }
 
-/// Streams, program name, signals, environment and path: before anything of the application is
-/// imported.
-fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap, log: &Ref<'_>) -> PyResult<()> {
+/// Streams, program name and signals: first of all, so that nothing gets hold of others.
+fn restrict(
+    py: Py<'_>,
+    spec: &EngineSpec,
+    settings: &Settings,
+    bootstrap: &Bootstrap,
+    log: &Ref<'_>,
+) -> PyResult<()> {
     let error = log_stream::new(py, log, Target::Process(Standard::Error))?;
     let output = log_stream::new(py, log, Target::Process(Standard::Output))?;
     bootstrap.call(py, "set_streams", &[&error, &output])?;
-    if !spec.is_service() {
+    let streams = [("stdin", settings.restricts_stdin), ("stdout", settings.restricts_stdout)];
+    // Under httpd -X somebody sits at the terminal, maybe in a debugger.
+    for (name, _) in
+        streams.iter().filter(|(_, is_on)| *is_on == Some(true) && !spec.is_single_process)
+    {
+        bootstrap.call(py, "restrict_stream", &[&*py.text(name)?])?;
+    }
+    if settings.restricts_signal != Some(false) && !spec.is_service() {
         bootstrap.call(py, "restrict_signals", &[&error])?;
     }
+    Ok(())
+}
+
+/// Environment, and what else is set before anything of the application is imported.
+fn prepare(
+    py: Py<'_>,
+    spec: &EngineSpec,
+    application_group: &str,
+    bootstrap: &Bootstrap,
+) -> PyResult<()> {
     bootstrap.call(py, "warm_up", &[])?;
     let user = optional(py, spec.user.as_ref().map(|(name, _)| name))?;
     let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;
     let eggs = optional(py, spec.python_eggs.as_ref())?;
     bootstrap.call(py, "correct_environment", &[&user, &home, &eggs])?;
-    if let Some(interval) = spec.switch_interval {
+    set_switch_interval(py, spec, application_group, bootstrap)
+}
+
+/// Sets the switch interval, with the interpreter whose lock it belongs to.
+fn set_switch_interval(
+    py: Py<'_>,
+    spec: &EngineSpec,
+    application_group: &str,
+    bootstrap: &Bootstrap,
+) -> PyResult<()> {
+    let owns_lock = false;
+    let (interval, is_left_out) =
+        spec.interpreters.switch_interval(application_group, owns_lock, spec.switch_interval);
+    if is_left_out {
+        let text = format!(
+            "WSGI0199: WSGISwitchInterval for application group '{application_group}' has no \
+             effect: the interpreter shares its lock with others."
+        );
+        py.detached(|| log::process(Level::WARNING, &text));
+    }
+    // Another interpreter with the same lock would undo what an application has set meanwhile.
+    let is_first = owns_lock || application_group.is_empty();
+    if let Some(interval) = interval.filter(|_| is_first) {
         let interval = i64::try_from(interval).unwrap_or(i64::MAX);
         bootstrap.call(py, "set_switch_interval", &[&*py.int(interval)?])?;
     }
+    Ok(())
+}
+
+/// Puts directories at the front of the module search path.
+fn extend_path(
+    py: Py<'_>,
+    spec: &EngineSpec,
+    settings: &Settings,
+    bootstrap: &Bootstrap,
+) -> PyResult<()> {
     // The first is to be the first of sys.path, and each goes in front of what is there.
-    for directory in spec.python_path.iter().rev() {
+    for directory in settings.python_path.iter().chain(&spec.python_path).rev() {
         let added = py
             .file_name(directory.as_bytes())
             .and_then(|name| bootstrap.call(py, "add_directory", &[&name]));

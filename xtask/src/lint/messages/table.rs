@@ -509,6 +509,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The traceback follows; the response itself was sent.",
     },
     Message {
+        code: 198,
+        meaning: "WSGIPerInterpreterGIL is On for a Python older than 3.12, which has one lock for all interpreters.",
+        remedy: "Use a Python from 3.12 on for that group, or remove the directive.",
+    },
+    Message {
+        code: 199,
+        meaning: "WSGISwitchInterval was given for one application group whose interpreter shares its lock with others.",
+        remedy: "Give the interpreter its own lock (WSGIPerInterpreterGIL), or set the interval for the whole process group.",
+    },
+    Message {
         code: 210,
         meaning: "Python has not been started in this child, so an embedded application cannot run; answered with 500.",
         remedy: "WSGI0001 earlier in the log says why.",
