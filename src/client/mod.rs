@@ -2,17 +2,20 @@
 //! back, and tries again as long as nobody has started it.
 //!
 //! * `conversation`: one attempt, from connecting to the last frame.
+//! * `delivery`: the response on its way to the client.
 //! * `frames`: frames out of the bytes of a connection.
 //! * `upload`: the request body on its way to the daemon.
-//! * `fate`: what has become of a request that nobody answers.
+//! * `watch`, `fate`: what has become of a request that nobody answers.
 //!
 //! Invariant: a request is sent again only when it is certain that no process has started it
 //! (REQUEUE, or end of file while no slot knows it).
 
 mod conversation;
+mod delivery;
 mod fate;
 mod frames;
 mod upload;
+mod watch;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
