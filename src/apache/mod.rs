@@ -9,6 +9,7 @@
 //! * `body`, `output`: brigades in and out.
 //! * `exclusive`: what a request's threads share, one at a time.
 //! * `log`: the error log.
+//! * `temporary`: files for what does not fit in memory.
 //! * `process`: what the parent process does with other processes.
 //! * `regex`: httpd's regular expressions.
 //! * `python_host`: the C-ABI border to the library that hosts CPython.
@@ -37,6 +38,7 @@ pub(crate) mod regex;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod table;
+pub(crate) mod temporary;
 pub(crate) mod text;
 
 pub(crate) use request::Request;

@@ -41,6 +41,11 @@ impl<'r> Output<'r> {
         })
     }
 
+    /// Whether a small block of this length is held back.
+    pub(crate) fn holds(&self, length: usize) -> bool {
+        self.held + length <= HELD_BACK
+    }
+
     /// Adds a block and holds it back: for small blocks with more to follow at once.
     pub(crate) fn hold(&mut self, block: &[u8]) -> Result<(), SendError> {
         // SAFETY: a live brigade; without a flush function the bytes are copied.

@@ -1,10 +1,6 @@
 //! One attempt at a request: a connection to whichever daemon thread accepts it.
 
-use std::{
-    io,
-    os::fd::AsFd,
-    time::{Duration, Instant},
-};
+use std::{io, os::fd::AsFd, time::Instant};
 
 use wsgi_core::{
     exchange::SendError,
@@ -17,6 +13,7 @@ use wsgi_ipc::socket;
 use super::{
     delivery::Delivery,
     fate::{self, Fate},
+    feed::Feed,
     frames::{Event, FrameReader},
     upload::Upload,
     watch::{Trouble, Watch},
@@ -46,7 +43,7 @@ pub(super) struct Errand<'r, 'c> {
 pub(super) struct Conversation<'r, 'c> {
     errand: Errand<'r, 'c>,
     delivery: Delivery<'r, 'c>,
-    connection: Connection,
+    feed: Feed,
     frames: FrameReader,
     watch: Watch,
 }
@@ -89,7 +86,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
         Self {
             errand,
             delivery: Delivery::new(errand.job.request, errand.group, responder),
-            connection,
+            feed: Feed::new(connection),
             frames: FrameReader::new(),
             watch: Watch::new(),
         }
@@ -104,11 +101,11 @@ impl<'r, 'c> Conversation<'r, 'c> {
         if head.len() > LARGE_HEAD {
             // It waits in the socket for a thread that takes it, unlike others; the limit of the
             // connect is too short for that.
-            self.connection.be_patient(super::patience(self.errand.group));
+            self.feed.connection().be_patient(super::patience(self.errand.group));
         }
         let header = Header::new(Kind::Request, self.errand.request_id, head.len());
         let header = header.with_flags(if self.errand.group.keeps_connections { KEEP } else { 0 });
-        if let Err(error) = upload.send_request(self.connection.socket(), header, head) {
+        if let Err(error) = upload.send_request(self.feed.socket(), header, head) {
             if error.kind() == io::ErrorKind::WouldBlock {
                 // Trying again would leave one dead connection after the other in the queue.
                 return Err(fate::queue_timed_out(self.errand.job, self.errand.group));
@@ -152,7 +149,16 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     let head = ResponseHead::decode(payload).map_err(io::Error::other)?;
                     if self.delivery.head(&head) { Step::Next } else { Step::HeaderTooLong }
                 }
-                Kind::Data => sent(self.delivery.block(payload, header.flags & MORE != 0)),
+                Kind::Data => {
+                    let expects_more = header.flags & MORE != 0;
+                    let delivery = &mut self.delivery;
+                    sent(if delivery.may_wait(payload.len()) {
+                        let write = || delivery.block(payload, expects_more);
+                        self.feed.while_waiting(self.errand.group, write)
+                    } else {
+                        delivery.block(payload, expects_more)
+                    })
+                }
                 Kind::File => {
                     let extent = Extent::decode(payload).map_err(io::Error::other)?;
                     self.send_file(extent)?
@@ -186,7 +192,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn send_body(&mut self, upload: &mut Upload<'_>) {
         self.delivery.flush_before_reading();
         // A daemon that has stopped reading says why in its next frames.
-        upload.send_more(self.connection.socket(), self.errand.request_id).ok();
+        upload.send_more(self.feed.socket(), self.errand.request_id).ok();
         if let Some(status) = upload.failure() {
             self.delivery.body_failed(status);
         }
@@ -195,14 +201,17 @@ impl<'r, 'c> Conversation<'r, 'c> {
     /// Waits for more bytes, and flushes what the client has waited for when there are none.
     fn await_frames(&mut self) -> Wait {
         if let Some(rest) = self.delivery.until_flush()
-            && (rest.is_zero() || !self.poll(rest))
-            && self.delivery.flush().is_err()
+            && (rest.is_zero() || !self.feed.poll(rest))
         {
-            return Wait::ClientGone;
+            let delivery = &mut self.delivery;
+            if self.feed.while_waiting(self.errand.group, || delivery.flush()).is_err() {
+                return Wait::ClientGone;
+            }
         }
+        self.feed.tell_trouble(self.errand.job.request);
         self.watch.begin();
         loop {
-            match self.frames.receive(self.connection.socket()) {
+            match self.frames.receive(&self.feed) {
                 Ok(true) => return Wait::Frames,
                 // A heartbeat has passed in silence.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -214,14 +223,8 @@ impl<'r, 'c> Conversation<'r, 'c> {
         }
     }
 
-    fn poll(&self, limit: Duration) -> bool {
-        let limit = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
-        // An error is an event: the receive that follows reports it.
-        socket::poll_readable(self.connection.socket(), limit).unwrap_or(true)
-    }
-
     fn finish(self, step: Step) -> Result<Verdict<'r>, Failure> {
-        let Self { errand, delivery, connection, frames, .. } = self;
+        let Self { errand, delivery, feed, frames, .. } = self;
         let responder = delivery.into_responder();
         let has_begun = responder.has_begun();
         Ok(match step {
@@ -231,7 +234,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             Step::Requeue if !has_begun => Verdict::NotStarted(responder),
             Step::Complete { keeps } => {
                 if keeps && frames.is_empty() {
-                    errand.link.keep(connection);
+                    feed.keep(errand.link);
                 }
                 Verdict::Answered(responder.complete())
             }
@@ -251,10 +254,10 @@ impl<'r, 'c> Conversation<'r, 'c> {
         })
     }
 
-    fn after_end_of_file(self) -> Result<Verdict<'r>, Failure> {
+    fn after_end_of_file(mut self) -> Result<Verdict<'r>, Failure> {
         match fate::after_end_of_file(self.errand.link, self.errand.request_id) {
             Fate::Queued if !self.watch.is_begun() => {
-                if self.connection.is_kept() {
+                if self.feed.connection().is_kept() {
                     self.errand.link.prune();
                 }
                 Ok(Verdict::NotStarted(self.delivery.into_responder()))

@@ -64,6 +64,13 @@ impl<'r, 'c> Delivery<'r, 'c> {
         true
     }
 
+    /// Whether a block of this length may have to wait for the client.
+    pub(super) fn may_wait(&self, length: usize) -> bool {
+        let relayed = self.relayed + length as u64;
+        !self.responder.holds(length)
+            || relayed >= u64::from(self.group.definition.response_buffer_size)
+    }
+
     /// A block, held back until the daemon is silent: see [`Self::until_flush`].
     pub(super) fn block(&mut self, block: &[u8], expects_more: bool) -> Result<(), SendError> {
         self.expects_more = expects_more;

@@ -1,12 +1,10 @@
 //! Frames out of the bytes of a connection, without copying response bodies.
 
-use std::{
-    io,
-    os::fd::{BorrowedFd, OwnedFd},
-};
+use std::{io, os::fd::OwnedFd};
 
 use wsgi_core::frame::{HEADER, Header, Kind};
-use wsgi_ipc::socket;
+
+use super::feed::Feed;
 
 /// Bytes asked of the kernel at first: most answers fit.
 const SMALL: usize = 8 << 10;
@@ -55,7 +53,7 @@ impl FrameReader {
     }
 
     /// Receives what has arrived, waiting as the socket allows; `false` at the end of file.
-    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
+    pub(super) fn receive(&mut self, feed: &Feed) -> io::Result<bool> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         } else if self.end == self.buffer.len() {
@@ -68,7 +66,7 @@ impl FrameReader {
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let room_length = room.len();
-        let length = socket::receive_with_descriptors(socket, room, &mut self.descriptors)?;
+        let length = feed.receive(room, &mut self.descriptors)?;
         if self.descriptors.len() > 1 {
             // A daemon that goes on could leave this child without descriptors.
             return Err(io::Error::other("more than one descriptor"));

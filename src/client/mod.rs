@@ -3,6 +3,7 @@
 //!
 //! * `conversation`: one attempt, from connecting to the last frame.
 //! * `delivery`: the response on its way to the client.
+//! * `feed`: the bytes of a connection, or what was taken over from it while the client was slow.
 //! * `frames`: frames out of the bytes of a connection.
 //! * `upload`: the request body on its way to the daemon.
 //! * `watch`, `fate`: what has become of a request that nobody answers.
@@ -13,6 +14,7 @@
 mod conversation;
 mod delivery;
 mod fate;
+mod feed;
 mod frames;
 mod upload;
 mod watch;

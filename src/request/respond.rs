@@ -155,6 +155,12 @@ impl<'r> Responder<'r> {
         }
     }
 
+    /// Whether a block of this length, with more to follow, is held back: only others can have to
+    /// wait for the client.
+    pub(crate) fn holds(&self, length: usize) -> bool {
+        self.state != State::Sending || (length < LARGE && self.output.holds(length))
+    }
+
     /// Sends part of a file.
     pub(crate) fn write_file(
         &mut self,

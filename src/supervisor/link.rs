@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,12 +26,12 @@ pub(crate) struct Link {
     /// Sizes for the buffers of new connections.
     buffers: Buffers,
     /// Connections on which a daemon thread waits for this child's next request.
-    kept: Mutex<Vec<OwnedFd>>,
+    kept: Mutex<Vec<Arc<OwnedFd>>>,
 }
 
 /// A connection to a daemon.
 pub(crate) struct Connection {
-    socket: OwnedFd,
+    socket: Arc<OwnedFd>,
     is_kept: bool,
     may_keep: bool,
 }
@@ -61,7 +61,7 @@ impl Link {
         let socket = socket::connect_within(self.address.as_fd(), limit)?;
         socket::set_receive_limit(socket.as_fd(), HEARTBEAT)?;
         self.size_buffers(socket.as_fd());
-        Ok(Connection { socket, is_kept: false, may_keep })
+        Ok(Connection { socket: Arc::new(socket), is_kept: false, may_keep })
     }
 
     /// What one end sends the other receives. Towards the daemon there must be room for a request
@@ -88,7 +88,7 @@ impl Link {
         self.kept().retain(|socket| !socket::poll_readable(socket.as_fd(), 0).unwrap_or(true));
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+    fn kept(&self) -> MutexGuard<'_, Vec<Arc<OwnedFd>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,6 +97,11 @@ impl Connection {
     /// The socket.
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// The socket for somebody who reads it beside its owner.
+    pub(crate) fn share(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.socket)
     }
 
     /// Whether it was kept from an earlier request: then it may have been closed since.

@@ -38,6 +38,7 @@ mod rolling;
 mod rows;
 mod service;
 mod signals;
+mod slow_clients;
 mod start_response;
 mod storm;
 mod streams;

@@ -88,6 +88,18 @@ pub fn aborted(arguments: &[&str]) {
     child.wait().expect("curl");
 }
 
+/// Runs curl, which stops reading after the first bytes until `meanwhile` is done; gives the body.
+pub fn slowly(arguments: &[&str], meanwhile: impl FnOnce()) -> Vec<u8> {
+    let mut child = spawn(arguments);
+    let mut output = child.stdout.take().expect("output of curl");
+    let mut body = vec![0_u8; 1];
+    output.read_exact(&mut body).expect("the beginning of a body");
+    meanwhile();
+    output.read_to_end(&mut body).expect("the body");
+    assert!(child.wait().expect("curl").success(), "curl failed");
+    body
+}
+
 /// A self-signed certificate for localhost with its key, made once per run.
 pub fn certificate() -> &'static (PathBuf, PathBuf) {
     static PAIR: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();

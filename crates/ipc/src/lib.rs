@@ -8,3 +8,5 @@ pub mod memory;
 pub mod process;
 pub mod scoreboard;
 pub mod socket;
+pub mod spool;
+pub mod temporary;

@@ -38,18 +38,35 @@ pub fn send_with_descriptor(
 }
 
 /// Receives what has arrived, waiting as long as the socket lets it if there is nothing, like
-/// `receive_some`; descriptors that come with it
-/// are added to `descriptors`, close-on-exec. One that could not be received (no descriptor left
-/// in this process) is an error.
+/// `receive_some`; descriptors that come with it are added to `descriptors`, close-on-exec. One that
+/// could not be received (no descriptor left in this process) is an error.
 pub fn receive_with_descriptors(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
 ) -> io::Result<usize> {
+    receive(socket, buffer, descriptors, RecvFlags::empty())
+}
+
+/// The same without waiting: `WouldBlock` says that nothing has arrived.
+pub fn try_receive_with_descriptors(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    receive(socket, buffer, descriptors, RecvFlags::DONTWAIT)
+}
+
+fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+    flags: RecvFlags,
+) -> io::Result<usize> {
     let mut space = [MaybeUninit::<u8>::uninit(); SPACE];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(buffer)];
-    let flags = RecvFlags::CMSG_CLOEXEC;
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
     let received = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(socket, &mut parts, &mut control, flags)
     })?;

@@ -599,6 +599,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Repair the import hook that the traceback names. Everything but `mod_wsgi.express` and the other modules of that package works.",
     },
     Message {
+        code: 1030,
+        meaning: "httpd could not keep what a daemon process sends faster than the client reads; its thread waits for the client now.",
+        remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",

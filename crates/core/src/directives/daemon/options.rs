@@ -203,5 +203,8 @@ daemon_options! {
         reload_on: Vec<String> = "reload-on", Acts, default "none",
             "Patterns of absolute paths, separated by `:`: a change of such a file reloads the group.",
             |v| v.patterns();
+        response_spool_limit: u64 = "response-spool-limit", Acts, default "1073741824",
+            "Bytes of a response that httpd keeps in a temporary file for a slow client; 0 keeps nothing.",
+            |v| v.limit("response spool limit", 0);
     }
 }

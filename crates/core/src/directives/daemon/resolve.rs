@@ -30,6 +30,11 @@ const HEADER_BUFFER_SIZE: u32 = 32768;
 /// Bytes relayed without a flush when no number is given.
 const RESPONSE_BUFFER_SIZE: u32 = 8 << 20;
 
+/// Bytes of a response that httpd keeps in memory for a slow client when no number is given.
+const RESPONSE_MEMORY: u32 = 64 << 10;
+/// Bytes of a response that httpd keeps in a file when no number is given.
+const RESPONSE_SPOOL_LIMIT: u64 = 1 << 30;
+
 /// What the options default to: httpd's settings when the configuration is complete.
 #[derive(Clone, Debug)]
 pub struct Defaults<'a> {
@@ -123,6 +128,10 @@ pub struct DaemonGroup {
     pub header_buffer_size: u32,
     /// Bytes of a response that are relayed without a flush.
     pub response_buffer_size: u32,
+    /// Bytes of a response that wait in memory for a slow client.
+    pub response_memory: u32,
+    /// Bytes of a response that wait in a file for a slow client; 0 for none, nor in memory.
+    pub response_spool_limit: u64,
     /// Buffers of the sockets between httpd and the group.
     pub buffers: Buffers,
     /// Bytes of memory above which a process is replaced; None for any.
@@ -250,6 +259,8 @@ impl DaemonProcess {
                 .or(unless_zero(options.socket_timeout)),
             header_buffer_size: size(options.header_buffer_size, HEADER_BUFFER_SIZE),
             response_buffer_size: size(options.response_buffer_size, RESPONSE_BUFFER_SIZE),
+            response_memory: size(options.response_buffer_size, RESPONSE_MEMORY),
+            response_spool_limit: options.response_spool_limit.unwrap_or(RESPONSE_SPOOL_LIMIT),
             buffers: buffers(options),
             memory_soft_limit: options.memory_soft_limit.filter(|bytes| *bytes != 0),
             keeps_on_restart: options.on_restart.unwrap_or(false),

@@ -1,0 +1,143 @@
+//! Clients that read slowly or not at all hold no thread of a daemon: wsgi-protocol §4, daemon §8.
+
+use crate::support::curl::{certificate, slowly};
+use crate::support::httpd::Builder;
+use crate::support::{Connection, Httpd, poll};
+
+/// Far more than all sockets on the way hold.
+const BLOCKS: usize = 3_000;
+
+/// A group of one thread with these options.
+fn one_thread(options: &str) -> Builder {
+    Httpd::with(&format!(
+        "WSGIDaemonProcess app threads=1 {options}\nWSGIProcessGroup app\n\
+         WSGIScriptAlias / @apps@/slow.py"
+    ))
+}
+
+/// Waits for a mark that the application sets.
+fn wait_for(server: &Httpd, name: &str) {
+    let path = server.path("out").join(name);
+    poll(name, || path.exists().then_some(()));
+}
+
+/// What the application sends.
+fn expected(blocks: usize) -> Vec<u8> {
+    (0..blocks)
+        .flat_map(|number| format!("{:x<9999}\n", format!("{number:08}.")).into_bytes())
+        .collect()
+}
+
+/// A client that has asked and read no more than the head.
+fn asks(server: &Httpd, target: &str) -> (Connection, crate::support::http::Head) {
+    let mut client = server.connect();
+    client.request("GET", target, &[], b"");
+    let head = client.final_head();
+    assert_eq!(head.status, 200);
+    (client, head)
+}
+
+one! {
+    fn a_client_that_does_not_read_holds_no_thread() {
+        ours!("its thread waits for the client");
+        let server = one_thread("").start();
+        for target in [format!("/large?{BLOCKS}"), format!("/whole?{BLOCKS}")] {
+            std::fs::remove_file(server.path("out/produced")).ok();
+            let (mut client, head) = asks(&server, &target);
+            wait_for(&server, "produced");
+            assert_eq!(server.get("/quick").ok(), "quick");
+            let response = client.rest_of(head, Vec::new()).unwrap();
+            assert!(response.complete && response.body == expected(BLOCKS), "{target}");
+        }
+    }
+
+    fn slow_clients_of_tls_and_http_2_hold_no_thread() {
+        ours!("its thread waits for the client");
+        let port = crate::support::ports::take();
+        let (certificate, key) = certificate();
+        let lines = format!(
+            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @apps@/slow.py\n\
+             Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\n\
+             SSLSessionCache none\nSSLRandomSeed startup builtin\n\
+             <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
+             SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
+            certificate.display(), key.display(), port = port.number,
+        );
+        let server = Httpd::with(&lines).modules(&["socache_shmcb", "ssl", "http2"]).start();
+        for (base, option) in [
+            (format!("https://localhost:{}", port.number), "--http1.1"),
+            (format!("https://localhost:{}", port.number), "--http2"),
+            (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge"),
+        ] {
+            std::fs::remove_file(server.path("out/produced")).ok();
+            let url = format!("{base}/large?{BLOCKS}");
+            let body = slowly(&[option, &url], || {
+                wait_for(&server, "produced");
+                assert_eq!(server.get("/quick").ok(), "quick");
+            });
+            assert!(body == expected(BLOCKS), "{option} {base}: {} bytes", body.len());
+        }
+    }
+
+    fn without_a_spool_a_thread_waits_for_its_client() {
+        ours!("has no such option");
+        let server = one_thread("response-spool-limit=0").start();
+        let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
+        // The second request waits for the thread, which waits for the first client.
+        let mut second = server.connect();
+        second.patience(std::time::Duration::from_millis(500));
+        second.request("GET", "/quick", &[], b"");
+        assert!(second.head().is_err(), "the thread was free");
+        assert!(!server.path("out/produced").exists());
+        let response = client.rest_of(head, Vec::new()).unwrap();
+        assert!(response.complete && response.body == expected(BLOCKS));
+    }
+
+    fn a_full_spool_makes_the_thread_wait() {
+        ours!("has no such option");
+        let server = one_thread("response-spool-limit=1000000").start();
+        let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
+        let mut second = server.connect();
+        second.patience(std::time::Duration::from_millis(500));
+        second.request("GET", "/quick", &[], b"");
+        assert!(second.head().is_err(), "the thread was free");
+        let response = client.rest_of(head, Vec::new()).unwrap();
+        assert!(response.complete && response.body == expected(BLOCKS));
+    }
+
+    fn a_daemon_that_dies_behind_a_slow_client_is_seen_by_it() {
+        ours!("cannot tell a truncated body");
+        let server = one_thread("").start();
+        let (mut client, head) = asks(&server, &format!("/dies?{BLOCKS}"));
+        server.wait_for_log("signal 9");
+        assert_eq!(server.get("/quick").ok(), "quick");
+        server.expect_log("WSGI0119").allow_log("signal 9");
+        let response = client.rest_of(head, Vec::new()).unwrap();
+        assert!(!response.complete, "the end is missing");
+        // Everything that the application sent before arrives.
+        assert!(response.body == expected(BLOCKS), "{} bytes", response.body.len());
+    }
+
+    fn a_slow_client_that_goes_ends_the_application() {
+        ours!("its thread waits for the client");
+        let server = one_thread("response-spool-limit=20000000").start();
+        let (client, _) = asks(&server, "/large?1000000000");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        client.reset();
+        wait_for(&server, "ended");
+        assert!(!server.path("out/produced").exists());
+        assert_eq!(server.get("/quick").ok(), "quick");
+    }
+
+    fn a_missing_folder_for_temporary_files_has_a_successor() {
+        ours!("its thread waits for the client");
+        let server = one_thread("")
+            .environment("TMPDIR", "/nonexistent/folder")
+            .start();
+        let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
+        wait_for(&server, "produced");
+        let response = client.rest_of(head, Vec::new()).unwrap();
+        assert!(response.complete && response.body == expected(BLOCKS));
+    }
+}
