@@ -12,6 +12,7 @@ use std::{
 use wsgi_core::{
     digits::Digits,
     directives::MapHead,
+    forwarded::{Forwarded, Trust},
     head::{RequestHead, RequestHeadBuilder, flag},
     keys::{self, number},
     mapping::collapse_slashes,
@@ -98,11 +99,14 @@ fn entries(job: &Job<'_>) -> (RequestHeadBuilder, bool) {
     drop_malformed_headers(job.request);
     job.request.add_common_variables();
     let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
-    let is_https = add_environment(job, &mut builder);
+    let forwarded = job.choice.trust.map(|trust| forwarded(job.request, trust));
+    let is_https = add_environment(job, forwarded.as_ref(), &mut builder);
     add_authorization(job, &mut builder);
     add_cgi_variables(job, &mut builder);
     add_server_side(job, &mut builder);
-    (builder, is_https)
+    let Some(forwarded) = forwarded else { return (builder, is_https) };
+    add_forwarded(&forwarded, &mut builder);
+    (builder, forwarded.is_https.unwrap_or(is_https))
 }
 
 fn flags(job: &Job<'_>, is_https: bool) -> u32 {
@@ -134,14 +138,44 @@ fn drop_malformed_headers(request: Request<'_>) {
     }
 }
 
+/// What the headers of trusted proxies say about the request.
+fn forwarded<'r>(request: Request<'r>, trust: Trust<'_>) -> Forwarded<'r> {
+    Forwarded::of(trust, request.client_address().to_bytes(), |key| {
+        Some(request.environment()?.get(key)?.to_bytes())
+    })
+}
+
+/// Replaces what httpd sees by what trusted proxies have seen.
+fn add_forwarded(forwarded: &Forwarded<'_>, builder: &mut RequestHeadBuilder) {
+    let mut add = |key: u16, value: Option<&[u8]>| {
+        if value.is_some() {
+            builder.known(key, value);
+        }
+    };
+    add(const { number("REMOTE_ADDR") }, forwarded.remote_addr);
+    add(const { number("HTTP_X_FORWARDED_FOR") }, forwarded.forwarded_for.as_deref());
+    add(const { number("HTTP_HOST") }, forwarded.host);
+    add(const { number("SERVER_NAME") }, forwarded.server_name);
+    add(const { number("SERVER_PORT") }, forwarded.server_port);
+    add(const { number("SCRIPT_NAME") }, forwarded.script_name);
+    add(const { number("mod_wsgi.mount_point") }, forwarded.script_name);
+}
+
 /// Adds what httpd has collected; whether it says that the request came over TLS.
-fn add_environment(job: &Job<'_>, builder: &mut RequestHeadBuilder) -> bool {
+fn add_environment(
+    job: &Job<'_>,
+    forwarded: Option<&Forwarded<'_>>,
+    builder: &mut RequestHeadBuilder,
+) -> bool {
     let request = job.request;
     let Some(environment) = request.environment() else { return request.is_https() };
     let mut is_https = request.is_https();
     const FILENAME: u16 = number("SCRIPT_FILENAME");
     for (key, value) in environment.entries() {
         let (key, value) = (key.to_bytes(), value.map(CStr::to_bytes));
+        if forwarded.is_some_and(|forwarded| forwarded.hides(key)) {
+            continue;
+        }
         match keys::number_of(key) {
             Some(number) if number == DOCUMENT_ROOT && job.root.is_some() => {
                 if let Some(seen) = value.and_then(|path| job.seen(path)) {

@@ -28,6 +28,7 @@ mod mapping;
 mod output;
 mod ownership;
 mod processes;
+mod proxies;
 mod python_module;
 mod python_options;
 mod regression;

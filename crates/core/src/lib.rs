@@ -9,6 +9,7 @@ pub mod digits;
 pub mod directives;
 pub mod embedded;
 pub mod exchange;
+pub mod forwarded;
 pub mod frame;
 pub mod head;
 pub mod headers;

@@ -189,6 +189,14 @@ impl<'a> Line<'a> {
         self.notices.push(Notice { level, code: None, text });
     }
 
+    /// Tells the operator that something may be wrong; in .htaccess at DEBUG, as above.
+    pub(crate) fn warn(&mut self, warning: Notice) {
+        match self.site.scope {
+            Scope::Htaccess => self.inform(warning.text),
+            Scope::Main | Scope::VirtualHost | Scope::Directory => self.notices.push(warning),
+        }
+    }
+
     /// Says, once for a directive, what the state of work on it means for the operator.
     pub(crate) fn tell_status(&mut self) {
         let name = self.directive.name;

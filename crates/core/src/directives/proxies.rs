@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use super::line::Line;
 use super::scoped::TrustedNetwork;
-use super::site::ConfigError;
+use super::site::{ConfigError, Notice};
 use super::value::{integer, shown};
+use crate::forwarded::HEADERS;
 
 /// WSGITrustedProxyHeaders name [name...]. A name that cannot be a header is refused: the
 /// original crashes on it at request time.
 pub(crate) fn headers(line: &mut Line<'_>) -> Result<(), ConfigError> {
-    let mut keys = Vec::new();
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for name in line.take_all()? {
         let is_name =
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -20,9 +21,20 @@ pub(crate) fn headers(line: &mut Line<'_>) -> Result<(), ConfigError> {
                 shown(&name)
             )));
         }
-        keys.push(format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_")));
+        let key = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        match HEADERS.iter().find(|header| header.key.to_bytes() == key.as_bytes()) {
+            Some(header) => known.push(header),
+            None => unknown.push(shown(&name)),
+        }
     }
-    line.scoped().trusted_proxy_headers.get_or_insert_default().extend(keys);
+    if !unknown.is_empty() {
+        let unknown = unknown.join(", ");
+        line.warn(Notice::warning(
+            1040,
+            format!("WSGITrustedProxyHeaders: nothing is known that {unknown} could replace"),
+        ));
+    }
+    line.scoped().trusted_proxy_headers.get_or_insert_default().extend(known);
     Ok(())
 }
 
@@ -58,7 +70,17 @@ fn network(text: &str) -> Result<TrustedNetwork, &'static str> {
         None => bits,
         Some(mask) => prefix(mask, address, bits).ok_or("The network mask is invalid")?,
     };
-    Ok(TrustedNetwork { address: first_address(address, prefix), prefix })
+    Ok(canonical(TrustedNetwork { address: first_address(address, prefix), prefix }))
+}
+
+/// IPv4 addresses written as IPv6 ones (`::ffff:10.0.0.0/104`) are IPv4 addresses.
+fn canonical(network: TrustedNetwork) -> TrustedNetwork {
+    match (network.address.to_canonical(), network.prefix.checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(prefix)) if network.address.is_ipv6() => {
+            TrustedNetwork { address, prefix }
+        }
+        _ => network,
+    }
 }
 
 /// The first one to three numbers of an IPv4 address, as in `10.` or `192.168`.
@@ -109,10 +131,13 @@ fn first_address(address: IpAddr, prefix: u8) -> IpAddr {
 }
 
 impl TrustedNetwork {
-    /// Whether an address belongs to the network.
+    /// Whether an address belongs to the network, in one of the ways it can be written.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4()
-            && first_address(address, self.prefix) == self.address
+        let holds = |address: IpAddr| {
+            self.address.is_ipv4() == address.is_ipv4()
+                && first_address(address, self.prefix) == self.address
+        };
+        holds(address.to_canonical()) || holds(address)
     }
 }
 
@@ -135,6 +160,9 @@ mod tests {
             ("2001:DB8::1/32", "2001:db8::", 32),
             ("2001:db8::1/ffff::", "2001::", 16),
             ("::1/0", "::", 0),
+            ("::ffff:10.1.2.3", "10.1.2.3", 32),
+            ("::ffff:10.1.2.3/104", "10.0.0.0", 8),
+            ("::ffff:10.1.2.3/95", "::fffe:0:0", 95),
         ];
         for (text, address, prefix) in cases {
             let expected = TrustedNetwork { address: address.parse().unwrap(), prefix };
@@ -172,5 +200,9 @@ mod tests {
         assert!(contains("2001:db8::/32", "2001:db8:1::"));
         assert!(!contains("2001:db8::/32", "2001:db9::"));
         assert!(contains("::1", "::1"));
+        assert!(contains("10.0.0.0/8", "::ffff:10.1.2.3"));
+        assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
+        assert!(!contains("10.0.0.0/8", "::10.1.2.3"));
+        assert!(contains("::/0", "::ffff:10.1.2.3"));
     }
 }

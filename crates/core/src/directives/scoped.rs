@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::forwarded::ProxyHeader;
+
 /// How a value of an outer scope (`base`) and of an inner one (`add`) become one.
 pub(crate) trait Inherit {
     /// The merged value; `add` wins.
@@ -72,8 +74,8 @@ settings! {
         map_head_to_get: Option<MapHead>,
         /// WSGIIgnoreActivity.
         ignore_activity: Option<bool>,
-        /// WSGITrustedProxyHeaders, in the `HTTP_X` form.
-        trusted_proxy_headers: Option<Vec<String>>,
+        /// WSGITrustedProxyHeaders, those that mean something.
+        trusted_proxy_headers: Option<Vec<&'static ProxyHeader>>,
         /// WSGITrustedProxies.
         trusted_proxies: Option<Vec<TrustedNetwork>>,
         /// WSGIEnableSendfile.

@@ -74,6 +74,13 @@ pub struct Notice {
     pub text: String,
 }
 
+impl Notice {
+    /// Something that may be wrong.
+    pub(crate) fn warning(code: u16, text: String) -> Self {
+        Self { level: NoticeLevel::Warning, code: Some(code), text }
+    }
+}
+
 /// Log level of a [`Notice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeLevel {

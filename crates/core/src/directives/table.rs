@@ -148,14 +148,14 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGITrustedProxyHeaders",
-        (FileInfo, Iterate, EffectLater),
+        (FileInfo, Iterate, Acts),
         "none",
         "Names of the headers of trusted proxies that replace what httpd sees.",
         proxies::headers,
     ),
     row(
         "WSGITrustedProxies",
-        (FileInfo, Iterate, EffectLater),
+        (FileInfo, Iterate, Acts),
         "every peer",
         "Addresses and networks of trusted proxies.",
         proxies::networks,

@@ -6,6 +6,7 @@ use super::expand::{self, Lookups};
 use crate::{
     decide::Changes,
     directives::{AliasOptions, DispatchScript, HandlerScript, MapHead, Scoped},
+    forwarded::Trust,
 };
 
 /// Everything a request needs to know; nothing is left open.
@@ -33,6 +34,8 @@ pub struct Resolved<'a> {
     pub ignore_activity: bool,
     /// Whether files may be sent by sendfile.
     pub enable_sendfile: bool,
+    /// Which headers of which proxies are believed; None for none.
+    pub trust: Option<Trust<'a>>,
     /// The process groups that may be used ("" is embedded); None for any.
     pub restrict_process: Option<&'a [String]>,
 }
@@ -96,6 +99,12 @@ impl Resolved<'_> {
     }
 }
 
+fn trust<'a>(server: &'a Scoped, dir: &'a Scoped) -> Option<Trust<'a>> {
+    let headers = pick(server, dir, |scoped| &scoped.trusted_proxy_headers)?;
+    let proxies = pick(server, dir, |scoped| &scoped.trusted_proxies).map(Vec::as_slice);
+    Some(Trust { headers, proxies })
+}
+
 /// What holds for a request of `server` and `dir` (each merged already). `alias` are the options
 /// of the script alias that mapped it, `handler` the handler script that answers for it.
 pub fn resolve<'a>(
@@ -145,6 +154,7 @@ pub fn resolve<'a>(
         pass_apache_request: flag(|scoped| &scoped.pass_apache_request).unwrap_or(false),
         ignore_activity: flag(|scoped| &scoped.ignore_activity).unwrap_or(false),
         enable_sendfile: flag(|scoped| &scoped.enable_sendfile).unwrap_or(false),
+        trust: trust(server, dir),
         restrict_process: pick(server, dir, |scoped| &scoped.restrict_process).map(Vec::as_slice),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two ways of writing them are known: `"WSGI0080: …"` in a literal, and, in the module itself,
 //! a number handed to the log or to a failure (`Some(1002)` behind a level, the second argument
-//! of `Failure::new`, a binding named `code`).
+//! of `Failure::new`, the first of `Notice::warning`, a binding named `code`).
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ use crate::lint::tree::{File, Tree};
 
 /// Calls whose second argument is a code.
 const CALLS: &[&str] = &["Failure::new(", "Self::new(", "refuse("];
+
+/// The call whose first argument is a code.
+const WARNING: &str = "Notice::warning(";
 
 /// Every code with the first place it stands at.
 pub(crate) fn codes(tree: &Tree) -> BTreeMap<u16, String> {
@@ -36,8 +39,9 @@ fn is_product(path: &str) -> bool {
 fn in_file(file: &File) -> Vec<(u16, usize)> {
     let tests = file.text.find("#[cfg(test)]\nmod ").unwrap_or(file.text.len());
     let mut codes: Vec<_> = in_literals(&file.text).collect();
+    let code = file.code();
+    codes.extend(in_warnings(&code));
     if file.path.starts_with("src/") {
-        let code = file.code();
         codes.extend(in_calls(&code));
         codes.extend(in_options(&code));
         codes.extend(in_bindings(&code));
@@ -64,6 +68,12 @@ fn in_calls(code: &str) -> impl Iterator<Item = (u16, usize)> {
         let (_, second) = code.get(at + call.len()..)?.split_once(',')?;
         Some((number(second.trim_start())?, at))
     })
+}
+
+/// Codes of warnings about the configuration.
+fn in_warnings(code: &str) -> impl Iterator<Item = (u16, usize)> {
+    code.match_indices(WARNING)
+        .filter_map(|(at, call)| Some((number(code.get(at + call.len()..)?.trim_start())?, at)))
 }
 
 /// Codes in `Level::X, Some(n)`, and our own, which no other number looks like, in any `Some(n)`.
@@ -120,6 +130,7 @@ mod tests {
         assert_eq!(codes_of("Failure::new(\n  status,\n  1007,\n text)"), [1007]);
         assert_eq!(codes_of("log::server(s, Level::CRIT, Some(119), &why)"), [119]);
         assert_eq!(codes_of("lines(Some(1004), text)"), [1004]);
+        assert_eq!(codes_of("Notice::warning(\n  1040,\n text)"), [1040]);
         assert_eq!(codes_of("let code = if blocked { 116 } else { 117 };"), [116, 117]);
         assert!(codes_of("Failure::new(status, code, text)").is_empty());
     }

@@ -604,6 +604,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors.",
     },
     Message {
+        code: 1040,
+        meaning: "WSGITrustedProxyHeaders names a header that stands for nothing that could be replaced; the name has no effect.",
+        remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",

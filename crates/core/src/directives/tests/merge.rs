@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::*;
 use super::support::Config;
+use crate::forwarded::HEADERS;
 
 /// Sets a field from a text: by functions, which need no lines for each of the scopes.
 type Set = fn(&mut Scoped, &str);
@@ -26,7 +27,9 @@ const FIELDS: &[(&str, Set)] = &[
         s.map_head_to_get = Some(if parity(v) { MapHead::On } else { MapHead::Off });
     }),
     ("ignore_activity", |s, v| s.ignore_activity = Some(parity(v))),
-    ("trusted_proxy_headers", |s, v| s.trusted_proxy_headers = Some(vec![v.into()])),
+    ("trusted_proxy_headers", |s, v| {
+        s.trusted_proxy_headers = Some(vec![&HEADERS[v.parse::<usize>().unwrap()]]);
+    }),
     ("trusted_proxies", |s, v| {
         let prefix = v.parse().unwrap();
         let network = TrustedNetwork { address: "10.0.0.0".parse().unwrap(), prefix };
@@ -156,10 +159,13 @@ fn lists_add_up_in_a_scope_and_replace_between_scopes() {
     config.main("WSGITrustedProxies ::1").unwrap();
     config.directory("WSGITrustedProxyHeaders X-Script-Name").unwrap();
     let server = &config.main_server().scoped;
-    let expected = ["HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_X_HOST"];
-    assert_eq!(server.trusted_proxy_headers.as_deref().unwrap(), expected);
+    let keys = |scoped: &Scoped| -> Vec<_> {
+        let headers = scoped.trusted_proxy_headers.iter().flatten();
+        headers.map(|header| header.key.to_str().unwrap()).collect()
+    };
+    assert_eq!(keys(server), ["HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_X_HOST"]);
     assert_eq!(server.trusted_proxies.as_ref().unwrap().len(), 2);
     let merged = Scoped::merge(server, &config.dir.scoped);
-    assert_eq!(merged.trusted_proxy_headers.unwrap(), ["HTTP_X_SCRIPT_NAME"]);
+    assert_eq!(keys(&merged), ["HTTP_X_SCRIPT_NAME"]);
     assert_eq!(merged.trusted_proxies.unwrap().len(), 2);
 }

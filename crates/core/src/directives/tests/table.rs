@@ -137,8 +137,8 @@ fn what_does_not_act_is_said_once() {
 }
 
 #[test]
-fn htaccess_writes_no_info_per_request() {
-    let notices = Config::default().htaccess("WSGITrustedProxies 10.0.0.1").unwrap();
+fn htaccess_writes_no_warning_per_request() {
+    let notices = Config::default().htaccess("WSGITrustedProxyHeaders X-Unknown").unwrap();
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].level, NoticeLevel::Debug);
 }
