@@ -25,6 +25,7 @@ mod interpreters;
 mod kept;
 mod limits;
 mod mapping;
+mod metrics;
 mod output;
 mod ownership;
 mod processes;

@@ -3,7 +3,8 @@
 //!
 //! `runtime.rs` is the way in. `config.rs` starts CPython, `interpreter.rs` and `state.rs` hold
 //! one application group each, `attach.rs` the thread states. `object/` is the safe layer over
-//! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests, `decide/`
+//! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests,
+//! `metrics/` counts them, `decide/`
 //! asks the scripts that decide about them.
 //! The invariant of the crate: nothing of Python is touched on a thread that is not attached,
 //! and nothing blocks on one that is.
@@ -19,6 +20,7 @@ mod interpreter;
 mod lease;
 mod loader;
 mod log;
+mod metrics;
 mod module;
 mod object;
 mod runtime;

@@ -19,6 +19,7 @@ use crate::{
     lease::Lease,
     loader::{self, Tags},
     log::{self, Notices},
+    metrics::Metrics,
     object::Py,
     script,
     startup::Startup,
@@ -34,6 +35,7 @@ pub struct Runtime {
     spec: EngineSpec,
     interpreters: Interpreters,
     startup: Startup,
+    metrics: Metrics,
 }
 
 impl Runtime {
@@ -53,8 +55,13 @@ impl Runtime {
         if spec.is_daemon && !dump::prepare() {
             interpreters.main().call_bootstrap("dump_on_fatal_signals", "WSGI0067");
         }
-        let startup = Startup::default();
-        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup }))
+        let (startup, metrics) = (Startup::default(), Metrics::new(spec.threads_per_process));
+        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup, metrics }))
+    }
+
+    /// The one of this process, once it was started.
+    pub(crate) fn current() -> Option<&'static Self> {
+        RUNTIME.get()
     }
 
     /// Runs the scripts that are to be loaded at start, in their order, until `should_stop`.
@@ -136,11 +143,16 @@ impl Runtime {
         let work = AssertUnwindSafe(|| {
             engine::serve(self, &head, exchange, &lease, thread_id, daemon_start_us)
         });
-        catch_unwind(work).unwrap_or_else(|payload| {
+        let running = self.metrics.begin(&lease, thread_id);
+        let outcome = catch_unwind(work).unwrap_or_else(|payload| {
             exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()));
             let is_committed = lease.response().is_committed();
             if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
-        })
+        });
+        if let Some(running) = running {
+            running.end(outcome);
+        }
+        outcome
     }
 
     /// Asks a script that decides about a request; `question` is encoded as
@@ -207,6 +219,11 @@ impl Runtime {
     /// Whether an application was loaded.
     pub(crate) fn startup(&self) -> &Startup {
         &self.startup
+    }
+
+    /// What it counts of its requests.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The interpreters.

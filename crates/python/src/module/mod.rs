@@ -1,10 +1,11 @@
 //! The modules `mod_wsgi` and `apache` as applications import them.
 //!
 //! `events.rs` keeps the subscribers and the requests in progress, `functions.rs` has the
-//! functions. The module object's own memory holds a pointer to the [`Events`] of its interpreter.
+//! functions, `metrics.rs` those that tell what requests cost. The module object's own memory holds a pointer to the [`Events`] of its interpreter.
 
 pub(crate) mod events;
 mod functions;
+mod metrics;
 
 use pyo3_ffi as ffi;
 use wsgi_core::{control::EngineSpec, version};
@@ -66,6 +67,9 @@ pub(crate) fn make<'py>(py: Py<'py>, events: &'static Events) -> PyResult<Object
     if let Some(place) = unsafe { place.as_mut() } {
         *place = events;
     }
+    let functions = metrics::METHODS.pointer().cast();
+    // SAFETY: the module just made; a terminated static table.
+    py.check(unsafe { ffi::PyModule_AddFunctions(module.as_ptr(), functions) })?;
     Ok(module)
 }
 

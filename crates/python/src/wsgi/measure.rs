@@ -16,14 +16,13 @@ use wsgi_core::{
     metrics::{Cpu, Figures, Flow, Stamps},
 };
 
-use crate::log;
+use crate::{log, metrics::thread_cpu};
 
 /// Whether requests that begin from now on are measured.
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// Measures requests from now on, in every interpreter of the process and until its end: somebody
 /// records metrics, sends telemetry or listens to events.
-#[cfg_attr(not(test), expect(dead_code, reason = "its callers are on their way"))]
 pub(crate) fn switch_on() {
     IS_ON.store(true, Ordering::Relaxed);
 }
@@ -88,7 +87,6 @@ impl Measure {
     }
 
     /// The figures so far.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its callers are on their way"))]
     pub(crate) fn figures(&self) -> Figures {
         let [_, used] = &self.cpu;
         Figures {
@@ -153,24 +151,6 @@ pub(crate) fn waiting_for_lock(wait: impl FnOnce()) {
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// CPU time of this thread.
-fn thread_cpu() -> Cpu {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
-    // SAFETY: memory of the right size, which the function fills.
-    if unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) } != 0 {
-        return Cpu::default();
-    }
-    // SAFETY: filled by the successful call.
-    let usage = unsafe { usage.assume_init() };
-    Cpu { user: duration(usage.ru_utime), system: duration(usage.ru_stime) }
-}
-
-fn duration(time: libc::timeval) -> Duration {
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let microseconds = u64::try_from(time.tv_usec).unwrap_or(0);
-    Duration::from_secs(seconds) + Duration::from_micros(microseconds)
 }
 
 /// A [`Flow`] that grows.

@@ -95,6 +95,11 @@ impl Response {
         taken
     }
 
+    /// The status that was sent or, before that, set; 0 when there was none.
+    pub(crate) fn status(&self) -> u16 {
+        self.head.as_ref().map_or(self.status, |head| head.status)
+    }
+
     /// Notes that nobody reads the response any more.
     pub(crate) fn client_gone(&mut self) {
         self.is_client_gone = true;

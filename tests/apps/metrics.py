@@ -1,0 +1,71 @@
+"""Makes requests of several kinds, and tells what `mod_wsgi` counts of them."""
+
+import json
+import os
+import time
+
+import mod_wsgi
+
+
+def _answer(start_response, value, status="200 OK"):
+    body = json.dumps(value).encode()
+    start_response(status, [("Content-Type", "application/json")])
+    return [body]
+
+
+def start(environ, start_response):
+    return _answer(start_response, mod_wsgi.start_recording_metrics())
+
+
+def interval(environ, start_response):
+    return _answer(start_response, mod_wsgi.request_metrics())
+
+
+def process(environ, start_response):
+    return _answer(start_response, mod_wsgi.process_metrics())
+
+
+def server(environ, start_response):
+    return _answer(start_response, mod_wsgi.server_metrics())
+
+
+def read(environ, start_response):
+    """Reads the body, answers with as much in blocks of 1000 bytes."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return (body[at : at + 1000] for at in range(0, len(body), 1000))
+
+
+def nap(environ, start_response):
+    """Sleeps for so many milliseconds."""
+    time.sleep(int(environ["QUERY_STRING"]) / 1000)
+    return _answer(start_response, os.getpid())
+
+
+def spin(environ, start_response):
+    """Uses so many milliseconds of CPU time."""
+    end = time.thread_time() + int(environ["QUERY_STRING"]) / 1000
+    while time.thread_time() < end:
+        pass
+    return _answer(start_response, os.getpid())
+
+
+def wait(environ, start_response):
+    """Waits for a file `gate`, having left a note `waiting`."""
+    with open(os.path.join(environ["TEST_OUT"], "waiting"), "w"):
+        pass
+    while not os.path.exists(os.path.join(environ["TEST_OUT"], "gate")):
+        time.sleep(0.005)
+    return _answer(start_response, os.getpid())
+
+
+def status(environ, start_response):
+    return _answer(start_response, None, environ["QUERY_STRING"] + " Reason")
+
+
+def fail(environ, start_response):
+    raise RuntimeError("on purpose")
+
+
+def application(environ, start_response):
+    return globals()[environ["PATH_INFO"].strip("/")](environ, start_response)
