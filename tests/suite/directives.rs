@@ -320,13 +320,36 @@ one! {
         assert_eq!(server.get("/?imp('sys').prefix").ok(), format!("'{venv}'"));
     }
 
-    fn removed_directives_of_old_versions_get_an_answer() {
-        // An unknown directive is httpd's own error; a kept stub is accepted. Never a crash.
-        let (mut seen, names) = (0, ["WSGILazyInitialization On", "WSGINewRelicConfigFile /x"]);
-        for line in names {
-            let said = std::panic::catch_unwind(|| Httpd::refuses(line));
-            seen += usize::from(said.is_err() || said.is_ok_and(|said| said.contains("WSGI")));
+    fn names_of_older_versions_are_answered_by_what_to_write_instead() {
+        ours!("does not know them");
+        let server = Httpd::with(
+            "WSGILazyInitialization On\nWSGINewRelicConfigFile /etc/newrelic.ini\n\
+             WSGINewRelicEnvironment production\nWSGIPy3kWarningFlag On\n\
+             WSGIScriptAlias / @apps@/hello.py\n\
+             <Location />\nWSGIReloadMechanism Process\nWSGIOutputBuffering On\n\
+             WSGICatchExceptions On\nWSGIUserAuthoritative On\nWSGIReloadMechanism Module\n\
+             </Location>",
+        )
+        .start();
+        server.expect_log("WSGI1041");
+        assert_eq!(server.get("/").ok(), "Hello, WSGI\n");
+        for (name, instead) in [
+            ("WSGILazyInitialization", "Remove the line"),
+            ("WSGINewRelicConfigFile", "newrelic.agent.initialize()"),
+            ("WSGINewRelicEnvironment", "newrelic.agent.initialize()"),
+            ("WSGIPy3kWarningFlag", "Python 2"),
+            ("WSGIReloadMechanism", "WSGIScriptReloading"),
+            ("WSGIOutputBuffering", "Remove the line"),
+            ("WSGICatchExceptions", "Remove the line"),
+            ("WSGIUserAuthoritative", "AuthBasicAuthoritative"),
+        ] {
+            let records = server.log();
+            let said: Vec<_> = records.iter().filter(|one| one.line.contains(name)).collect();
+            assert_eq!(said.len(), 1, "{name}: {said:#?}");
+            assert!(said[0].line.contains(instead), "{}", said[0].line);
         }
-        assert_eq!(seen, names.len());
+        // Without these the site would be another one.
+        refused("WSGIPythonExecutable /usr/bin/python3", "Use WSGIPythonHome");
+        refused("<Location />\nWSGIAuthScript /auth.py\n</Location>", "Use WSGIAuthUserScript");
     }
 }

@@ -1,4 +1,4 @@
-//! docs/directives.md is what the directive table says.
+//! docs/directives.md and docs/daemon-options.md are what the tables of directives and options say.
 
 use std::fs;
 
@@ -9,27 +9,34 @@ use super::tree::Tree;
 use crate::process;
 use crate::project::Project;
 
-const PAGE: &str = "docs/directives.md";
+/// The generated pages: the file, and what the generator calls it.
+const PAGES: [(&str, &str); 2] =
+    [("docs/directives.md", "directives"), ("docs/daemon-options.md", "daemon-options")];
 
-/// Findings: a page that differs from what the table generates.
+/// Findings: pages that differ from what the tables generate.
 pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
-    let present = tree.file(PAGE).map(|file| file.text.as_str()).unwrap_or_default();
-    if present == page(project)? {
-        return Ok(Findings::new());
+    let mut findings = Findings::new();
+    for (file, name) in PAGES {
+        let present = tree.file(file).map(|file| file.text.as_str()).unwrap_or_default();
+        if present != page(project, name)? {
+            findings.push(format!("{file} is out of date: run cargo xtask lint --write"));
+        }
     }
-    Ok(vec![format!("{PAGE} is out of date: run cargo xtask lint --write")])
+    Ok(findings)
 }
 
-/// Writes the page anew.
+/// Writes the pages anew.
 pub(crate) fn write(project: &Project) -> Result<()> {
-    fs::write(project.root.join(PAGE), page(project)?)?;
+    for (file, name) in PAGES {
+        fs::write(project.root.join(file), page(project, name)?)?;
+    }
     Ok(())
 }
 
-/// What the table generates.
-fn page(project: &Project) -> Result<String> {
+/// What the tables generate.
+fn page(project: &Project, name: &str) -> Result<String> {
     let mut generator = project.cargo("run");
     generator.args(["--locked", "--quiet", "-p", "wsgi-core", "--example", "directives-doc"]);
-    let text = process::output(&mut generator).context("cannot generate the page")?;
-    Ok(text + "\n")
+    let text = process::output(generator.args(["--", name]));
+    Ok(text.context("cannot generate the page")? + "\n")
 }

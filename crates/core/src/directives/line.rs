@@ -199,16 +199,18 @@ impl<'a> Line<'a> {
 
     /// Says, once for a directive, what the state of work on it means for the operator.
     pub(crate) fn tell_status(&mut self) {
-        let name = self.directive.name;
-        let status = self.directive.status;
+        let Directive { name, help, status, .. } = *self.directive;
         match status {
             Status::Acts | Status::NotNeeded => {}
-            Status::EffectLater | Status::Inert if !self.is_news() => {}
+            _ if !self.is_news() => {}
+            Status::Removed => self.warn(Notice::warning(
+                1041,
+                format!("{name} has been removed from mod_wsgi and has no effect. {help}"),
+            )),
             Status::EffectLater => {
                 self.inform(format!("{name} is accepted, but has no effect in this version"));
             }
             Status::Inert => {
-                let help = self.directive.help;
                 self.inform(format!("{name} is deprecated and has no effect: {help}"));
             }
         }

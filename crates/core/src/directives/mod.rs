@@ -12,6 +12,7 @@
 //! * `site`: where a line stands, and the questions only the outside can answer ([`Facts`]).
 //! * `config`, `scoped`: the typed configuration and its merging.
 //! * `behaviour`, `scripts`, `proxies`, `interpreter`: the directives by kind.
+//! * `removed`: names that mod_wsgi no longer has.
 //! * `groups`: which process group a virtual host may use; preloading.
 //! * `daemon`: WSGIDaemonProcess with its options and their resolution.
 //! * `python_home`: whether a prefix or venv can be used, and its version.
@@ -31,6 +32,7 @@ mod line;
 mod proxies;
 mod python_home;
 mod reader;
+mod removed;
 mod scoped;
 mod scripts;
 mod site;
@@ -100,6 +102,8 @@ pub enum Status {
     Inert,
     /// Validated, and that is all: what it arranges is not needed here, nobody misses an effect.
     NotNeeded,
+    /// mod_wsgi 6 does not know it any more: the help says what to write instead.
+    Removed,
 }
 
 /// One directive.

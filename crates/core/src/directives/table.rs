@@ -3,11 +3,11 @@
 
 use super::Arguments::{Flag, Iterate, Raw, Section, Take1, Take12};
 use super::Context::{AuthConfig, FileInfo, Global, Server, ServerOrDirectory};
-use super::Status::{Acts, EffectLater, Inert, NotNeeded};
+use super::Status::{Acts, EffectLater, Inert, NotNeeded, Removed};
 use super::line::Line;
 use super::site::ConfigError;
 use super::{Arguments, Context, Directive, Status};
-use super::{behaviour as b, daemon, interpreter as i, proxies, scripts};
+use super::{behaviour as b, daemon, interpreter as i, proxies, removed, scripts};
 
 /// A directive's function.
 type Apply = fn(&mut Line<'_>) -> Result<(), ConfigError>;
@@ -23,7 +23,7 @@ const fn row(
     Directive { name, context, arguments, default, help, status, apply }
 }
 
-/// Every directive of mod_wsgi 6, each once.
+/// Every directive of mod_wsgi 6, each once, and names of older versions.
 pub static DIRECTIVES: &[Directive] = &[
     // Mounting applications.
     row(
@@ -385,5 +385,76 @@ pub static DIRECTIVES: &[Directive] = &[
         "none",
         "Name of a process group and its name=value options.",
         daemon::parse,
+    ),
+    // Names of older versions.
+    row(
+        "WSGILazyInitialization",
+        (Global, Raw, Removed),
+        "-",
+        "Remove the line: Python is always started when a process needs it.",
+        removed::ignored,
+    ),
+    row(
+        "WSGINewRelicConfigFile",
+        (Global, Raw, Removed),
+        "-",
+        "Call newrelic.agent.initialize() in the script, with the file.",
+        removed::ignored,
+    ),
+    row(
+        "WSGINewRelicEnvironment",
+        (Global, Raw, Removed),
+        "-",
+        "Call newrelic.agent.initialize() in the script, with the environment.",
+        removed::ignored,
+    ),
+    row(
+        "WSGIPy3kWarningFlag",
+        (Global, Raw, Removed),
+        "-",
+        "Remove the line: it was for Python 2.",
+        removed::ignored,
+    ),
+    row(
+        "WSGIReloadMechanism",
+        (FileInfo, Raw, Removed),
+        "-",
+        "Use WSGIScriptReloading, and the option reload= of WSGIDaemonProcess.",
+        removed::ignored,
+    ),
+    row(
+        "WSGIOutputBuffering",
+        (FileInfo, Raw, Removed),
+        "-",
+        "Remove the line: blocks of a response that come quickly are always sent together.",
+        removed::ignored,
+    ),
+    row(
+        "WSGICatchExceptions",
+        (FileInfo, Raw, Removed),
+        "-",
+        "Remove the line: exceptions of applications are always logged.",
+        removed::ignored,
+    ),
+    row(
+        "WSGIUserAuthoritative",
+        (AuthConfig, Raw, Removed),
+        "-",
+        "Use AuthBasicAuthoritative, or the order of AuthBasicProvider.",
+        removed::ignored,
+    ),
+    row(
+        "WSGIAuthScript",
+        (AuthConfig, Raw, Removed),
+        "-",
+        "Use WSGIAuthUserScript with AuthBasicProvider wsgi or AuthDigestProvider wsgi.",
+        removed::refused,
+    ),
+    row(
+        "WSGIPythonExecutable",
+        (Global, Raw, Removed),
+        "-",
+        "Use WSGIPythonHome, or python-home= of WSGIDaemonProcess.",
+        removed::refused,
     ),
 ];

@@ -609,6 +609,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",
     },
     Message {
+        code: 1041,
+        meaning: "The configuration has a directive that mod_wsgi no longer has; it has no effect.",
+        remedy: "The text says what to write instead, if anything.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",

@@ -63,11 +63,11 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("receive-buffer-size", "0", &["", "-1", "511", "1k", "2147483648"]),
     ("header-buffer-size", "8192", &["", "-1", "8191", "8k", "2147483648"]),
     ("response-buffer-size", "65536", &["", "-1", "65535", "64k", "2147483648"]),
-    ("response-spool-limit", "5000000000", &["", "-1", "1G", "9223372036854775808"]),
     ("memory-soft-limit", "400000000", &["", "-1", "400M", "9223372036854775808"]),
     ("on-restart", "keep", &["", "Keep", "on", "no"]),
     ("reload", "rolling", &["", "Rolling", "On", "none"]),
     ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
+    ("response-spool-limit", "5000000000", &["", "-1", "1G", "9223372036854775808"]),
 ];
 
 /// What no count or timeout may be.

@@ -58,16 +58,30 @@ pub(super) const GOOD: &[&str] = &[
     "WSGIVerboseDebugging On",
     "<WSGIInterpreterOptions process-group=blog>",
     "WSGIDaemonProcess blog",
+    "WSGILazyInitialization On",
+    "WSGINewRelicConfigFile /etc/newrelic.ini",
+    "WSGINewRelicEnvironment production",
+    "WSGIPy3kWarningFlag On",
+    "WSGIReloadMechanism Process",
+    "WSGIOutputBuffering On",
+    "WSGICatchExceptions On",
+    "WSGIUserAuthoritative Off",
 ];
+
+/// A line for every name that is known in order to be refused.
+const REFUSED: &[&str] = &["WSGIAuthScript /srv/auth.py", "WSGIPythonExecutable /usr/bin/python3"];
 
 #[test]
 fn there_are_49_names_and_44_options_and_ours() {
     let names: BTreeSet<_> = DIRECTIVES.iter().map(|directive| directive.name).collect();
-    assert_eq!((DIRECTIVES.len(), names.len()), (49, 49));
+    assert_eq!(DIRECTIVES.len(), names.len());
+    let is_removed = |directive: &&Directive| directive.status == Status::Removed;
+    assert_eq!(DIRECTIVES.iter().filter(|one| !is_removed(one)).count(), 49);
     let options: BTreeSet<_> = daemon::OPTIONS.iter().map(|option| option.name).collect();
     assert_eq!(daemon::OPTIONS.len(), options.len());
     assert_eq!(daemon::OPTIONS.iter().filter(|option| !option.is_extension).count(), 44);
-    let of_lines: BTreeSet<_> = GOOD.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let lines = GOOD.iter().chain(REFUSED);
+    let of_lines: BTreeSet<_> = lines.map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(of_lines, names);
 }
 
@@ -125,10 +139,11 @@ fn what_does_not_act_is_said_once() {
         let (first, second) = (apply(), apply());
         match directive.status {
             Status::Acts | Status::NotNeeded => assert_eq!(first, Ok(vec![]), "{line}"),
-            Status::EffectLater | Status::Inert => {
+            Status::EffectLater | Status::Inert | Status::Removed => {
                 let notices = first.unwrap();
                 assert_eq!(notices.len(), 1, "{line}");
-                assert_eq!(notices[0].level, NoticeLevel::Info);
+                let is_loud = notices[0].level == NoticeLevel::Warning;
+                assert_eq!(is_loud, directive.status == Status::Removed, "{line}");
                 assert!(notices[0].text.contains(directive.name), "{line}");
                 assert_eq!(second, Ok(vec![]), "{line}");
             }
@@ -141,6 +156,23 @@ fn htaccess_writes_no_warning_per_request() {
     let notices = Config::default().htaccess("WSGITrustedProxyHeaders X-Unknown").unwrap();
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].level, NoticeLevel::Debug);
+}
+
+#[test]
+fn names_that_mattered_are_refused_with_what_to_write_instead() {
+    for line in REFUSED {
+        let name = line.split(' ').next().unwrap();
+        let mut config = Config::default();
+        let outcome = match directive(name).context {
+            Context::AuthConfig => config.directory(line),
+            _ => config.main(line),
+        };
+        let text = outcome.unwrap_err();
+        assert_eq!(
+            text,
+            format!("{name} has been removed from mod_wsgi: {}", directive(name).help)
+        );
+    }
 }
 
 proptest! {
