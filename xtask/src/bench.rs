@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: builds, prepares the original, then runs `benches/run.py` with both.
+//! `cargo xtask bench`: builds, then runs `benches/run.py` with our module and the original, or
+//! `benches/gate.py` with ours.
 
 use std::process::{Command, ExitCode};
 
@@ -10,17 +11,22 @@ use crate::setup::{self, Needs};
 use crate::test::{self, Part};
 use crate::{process, python};
 
-/// Runs the comparison; the arguments are those of `benches/run.py`.
-pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<ExitCode> {
+/// Runs the comparison, or with `is_gate` the check of what a request may cost; the arguments are
+/// those of the program that does it.
+pub(crate) fn run(project: &Project, is_gate: bool, arguments: &[String]) -> Result<ExitCode> {
     setup::ensure(Needs::Bench)?;
-    let prepared = test::prepare(project, &[Part::Event, Part::Original])?;
+    let parts: &[Part] = if is_gate { &[Part::Event] } else { &[Part::Event, Part::Original] };
+    let prepared = test::prepare(project, parts)?;
     let httpd = Httpd::new(None);
+    let program = if is_gate { "benches/gate.py" } else { "benches/run.py" };
     let mut command = Command::new(python::SYSTEM);
-    command.arg(project.root.join("benches/run.py"));
-    command.arg("--ours").arg(project.module());
+    command.arg(project.root.join(program)).arg("--ours").arg(project.module());
     command.arg("--httpd").arg(httpd.program()?).arg("--moddir").arg(httpd.modules()?);
-    if let (Some(original), Some(venv)) = (prepared.original(), prepared.venv()) {
-        command.arg("--original").arg(original).arg("--venv").arg(venv);
+    if let Some(venv) = prepared.venv() {
+        command.arg("--venv").arg(venv);
+    }
+    if let Some(original) = prepared.original() {
+        command.arg("--original").arg(original);
     }
     let is_ok = process::succeeds(command.args(arguments))?;
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

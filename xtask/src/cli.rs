@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("uninstall", m)) => {
             install::uninstall(path(m, "apxs").as_deref()).map(|()| ExitCode::SUCCESS)
         }
-        Some(("bench", m)) => bench::run(&project, &strings(m, "arguments")),
+        Some(("bench", m)) => bench::run(&project, m.get_flag("gate"), &strings(m, "arguments")),
         Some(("soak", m)) => soak::run(&project, &soak_options(m)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -122,14 +122,22 @@ fn uninstall_command() -> Command {
 }
 
 fn bench_command() -> Command {
-    Command::new("bench").about("Compare with other servers, see benches/README.md").arg(
-        Arg::new("arguments")
-            .value_name("ARGUMENTS")
-            .num_args(0..)
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true)
-            .help("Arguments of benches/run.py"),
-    )
+    Command::new("bench")
+        .about("Compare with other servers, see benches/README.md")
+        .arg(
+            Arg::new("gate")
+                .long("gate")
+                .action(ArgAction::SetTrue)
+                .help("Only check what a request costs against benches/budget.toml"),
+        )
+        .arg(
+            Arg::new("arguments")
+                .value_name("ARGUMENTS")
+                .num_args(0..)
+                .trailing_var_arg(true)
+                .allow_hyphen_values(true)
+                .help("Arguments of benches/run.py, or of benches/gate.py"),
+        )
 }
 
 fn soak_command() -> Command {

@@ -24,7 +24,7 @@ const BUILD: &[&str] =
 const TEST: &[&str] = &["apache2-utils", "curl", "openssl", "python3-lxml", "python3-venv"];
 
 /// What the benchmarks call besides.
-const BENCH: &[&str] = &["wrk"];
+const BENCH: &[&str] = &["strace", "valgrind", "wrk"];
 
 /// All packages of a level.
 pub(crate) fn wanted(needs: Needs) -> Vec<&'static str> {
@@ -40,7 +40,7 @@ pub(crate) fn tools(needs: Needs) -> &'static [&'static str] {
     match needs {
         Needs::Build => &["apxs", "cc"],
         Needs::Test => &["apxs", "cc", "curl", "openssl"],
-        Needs::Bench => &["ab", "apxs", "cc", "curl", "openssl", "wrk"],
+        Needs::Bench => &["ab", "apxs", "cc", "curl", "openssl", "strace", "valgrind", "wrk"],
     }
 }
 
