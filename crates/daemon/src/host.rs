@@ -45,6 +45,17 @@ pub(crate) trait Host: Debug + Sync {
 
     /// Takes back an exception that the calling thread has not noticed.
     fn forget_interrupt(&self, _group: &[u8]) {}
+
+    /// The application groups that have an interpreter.
+    fn application_groups(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Tells the subscribers in an interpreter that the process is about to end; runs their code.
+    fn announce_stop(&self, _group: &str, _reason: &str) {}
+
+    /// Tells the subscribers in an interpreter of a signal; runs their code.
+    fn announce_signal(&self, _group: &str, _name: &str, _number: i32) {}
 }
 
 impl Host for Runtime {
@@ -78,5 +89,17 @@ impl Host for Runtime {
 
     fn forget_interrupt(&self, group: &[u8]) {
         Runtime::forget_interrupt(self, group);
+    }
+
+    fn application_groups(&self) -> Vec<String> {
+        Runtime::application_groups(self)
+    }
+
+    fn announce_stop(&self, group: &str, reason: &str) {
+        Runtime::announce_stop(self, group, reason);
+    }
+
+    fn announce_signal(&self, group: &str, name: &str, number: i32) {
+        Runtime::announce_signal(self, group, name, number);
     }
 }

@@ -1,7 +1,9 @@
 //! Threads that may wait for the interpreter lock, so that the watcher need not: an application
 //! can hold it for as long as it likes.
 //!
-//! One thread for each interpreter that runs requests. Up to CPython 3.12 a thread that waits for
+//! One thread for each interpreter, in each of two sets: one that looks at requests for the timers,
+//! and one that runs the application's callbacks for events of the process, which may take as long as
+//! they like without anything that watches over the process having to wait for them. Up to CPython 3.12 a thread that waits for
 //! the lock asks only the threads of its own interpreter to let go of it: a loop in one
 //! interpreter would be noticed by nobody who waits in another.
 
@@ -20,8 +22,30 @@ use crate::{host::Host, state::Daemon};
 /// How long the end of the threads is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Enough for Python's own code that formats a stack.
-const STACK: usize = 1 << 20;
+/// A set of threads.
+#[derive(Debug)]
+pub(crate) struct Role {
+    thread_name: &'static str,
+    stack: usize,
+    /// What is logged where a thread cannot be started.
+    failure: &'static str,
+}
+
+/// Threads that look at requests.
+pub(crate) const INSPECTING: Role = Role {
+    thread_name: "wsgi-inspector",
+    // Enough for Python's own code that formats a stack.
+    stack: 1 << 20,
+    failure: "WSGI0068: The thread that looks at requests cannot be started",
+};
+
+/// Threads that run callbacks.
+pub(crate) const ANNOUNCING: Role = Role {
+    thread_name: "wsgi-events",
+    // What threads have by default: the code is the application's.
+    stack: 8 << 20,
+    failure: "WSGI0207: The thread that calls subscribers of process events cannot be started",
+};
 
 type Job = Box<dyn FnOnce(&dyn Host) + Send>;
 
@@ -30,6 +54,7 @@ type Job = Box<dyn FnOnce(&dyn Host) + Send>;
 pub(crate) struct Inspectors {
     daemon: &'static Daemon,
     host: &'static dyn Host,
+    role: &'static Role,
     /// `None` in place of a thread that cannot be started.
     threads: Mutex<BTreeMap<Vec<u8>, Option<Inspector>>>,
 }
@@ -53,8 +78,12 @@ impl<T> Answer<T> {
 
 impl Inspectors {
     /// No thread yet.
-    pub(crate) fn new(daemon: &'static Daemon, host: &'static dyn Host) -> Self {
-        Self { daemon, host, threads: Mutex::default() }
+    pub(crate) fn new(
+        daemon: &'static Daemon,
+        host: &'static dyn Host,
+        role: &'static Role,
+    ) -> Self {
+        Self { daemon, host, role, threads: Mutex::default() }
     }
 
     /// Does the work in the thread of a group, after what was asked of it before. The watcher is
@@ -77,10 +106,8 @@ impl Inspectors {
     }
 
     fn start(&self) -> Option<Inspector> {
-        let started = Inspector::start(self.daemon, self.host).inspect_err(|error| {
-            let text =
-                format!("WSGI0068: The thread that looks at requests cannot be started: {error}.");
-            self.daemon.log.log(Level::ERROR, &text);
+        let started = Inspector::start(self.daemon, self.host, self.role).inspect_err(|error| {
+            self.daemon.log.log(Level::ERROR, &format!("{}: {error}.", self.role.failure));
         });
         started.ok()
     }
@@ -99,9 +126,10 @@ impl Inspectors {
 }
 
 impl Inspector {
-    fn start(daemon: &'static Daemon, host: &'static dyn Host) -> io::Result<Self> {
+    fn start(daemon: &'static Daemon, host: &'static dyn Host, role: &Role) -> io::Result<Self> {
         let (jobs, receiver) = mpsc::channel::<Job>();
-        let thread = thread::Builder::new().name("wsgi-inspector".to_owned()).stack_size(STACK);
+        let thread =
+            thread::Builder::new().name(role.thread_name.to_owned()).stack_size(role.stack);
         let thread = thread.spawn(move || {
             for job in receiver {
                 job(host);

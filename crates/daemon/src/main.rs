@@ -4,6 +4,7 @@
 //! The supervisor starts it with exactly the descriptors of `wsgi_core::control::descriptor` and
 //! watches it; it has no arguments and is of no use alone.
 
+mod announcer;
 mod clock;
 mod connection;
 mod crew;
@@ -41,9 +42,10 @@ use wsgi_ipc::logline::ErrorLog;
 use wsgi_python::Runtime;
 
 use crate::{
+    announcer::Announcer,
     clock::Moment,
     crew::Crew,
-    inspector::Inspectors,
+    inspector::{INSPECTING, Inspectors},
     reporter::Reporter,
     startup::{Assignment, Descriptors, StartupError},
     state::Daemon,
@@ -189,7 +191,8 @@ fn start_python(daemon: &'static Daemon) -> Option<&'static Runtime> {
     daemon.log.log(Level::INFO, &format!("Initializing Python in daemon process '{group}'."));
     match Runtime::start(daemon.spec.engine.clone(), Box::new(Reporter::new(daemon))) {
         Ok(runtime) => {
-            daemon.inspectors.get_or_init(|| Inspectors::new(daemon, runtime));
+            daemon.inspectors.get_or_init(|| Inspectors::new(daemon, runtime, &INSPECTING));
+            daemon.announcer.get_or_init(|| Announcer::new(daemon, runtime));
             Some(runtime)
         }
         Err(error) => {
@@ -208,6 +211,9 @@ fn stop(daemon: &'static Daemon, runtime: &'static Runtime) {
     let group = daemon.group();
     daemon.begin_finalizing();
     daemon.log.log(Level::INFO, &format!("Stopping process '{group}'."));
+    if let Some(announcer) = daemon.announcer.get() {
+        announcer.finish();
+    }
     if let Some(inspectors) = daemon.inspectors.get() {
         inspectors.end();
     }

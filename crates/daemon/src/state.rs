@@ -18,6 +18,7 @@ use wsgi_core::{
 use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
 
 use crate::{
+    announcer::Announcer,
     clock::{Moment, SharedMoment},
     crew::Crew,
     idle::Idle,
@@ -66,6 +67,8 @@ pub(crate) struct Daemon {
     pub(crate) crew: OnceLock<Crew>,
     /// What waits for the interpreters, once there are any.
     pub(crate) inspectors: OnceLock<Inspectors>,
+    /// What tells applications of events of the process, once there are any.
+    pub(crate) announcer: OnceLock<Announcer>,
     /// Since when the scripts that are loaded at start have been running.
     pub(crate) preload_since: SharedMoment,
     /// When the process began.
@@ -111,6 +114,7 @@ impl Daemon {
             spec,
             crew: OnceLock::new(),
             inspectors: OnceLock::new(),
+            announcer: OnceLock::new(),
             preload_since: SharedMoment::default(),
             start: Moment::now(),
             answered: AtomicU32::new(0),

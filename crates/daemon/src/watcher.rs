@@ -46,6 +46,11 @@ impl Watcher {
     pub(crate) fn run(&mut self) {
         loop {
             let has_idle = self.kick_idle();
+            if self.daemon.drain() == Drain::Stop
+                && let Some(announcer) = self.daemon.announcer.get()
+            {
+                announcer.stop();
+            }
             let due = self.rules.check(self.daemon);
             let rest = due.map(|due| due.since(Moment::now()));
             let rest = if has_idle { Some(rest.unwrap_or(KICK).min(KICK)) } else { rest };
@@ -107,10 +112,17 @@ impl Watcher {
             match signal {
                 libc::SIGUSR1 => self.daemon.retire(Reason::EvictionSignal),
                 libc::SIGXCPU => self.daemon.retire(Reason::CpuTimeLimit),
-                // Nothing for the process itself: applications will be able to subscribe to them.
-                libc::SIGHUP | libc::SIGUSR2 => {}
+                // Nothing for the process itself.
+                libc::SIGHUP => self.announce_signal("SIGHUP", signal),
+                libc::SIGUSR2 => self.announce_signal("SIGUSR2", signal),
                 _ => self.daemon.end(Reason::ShutdownSignal),
             }
+        }
+    }
+
+    fn announce_signal(&self, name: &'static str, number: i32) {
+        if let Some(announcer) = self.daemon.announcer.get() {
+            announcer.signal(name, number);
         }
     }
 

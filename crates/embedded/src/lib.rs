@@ -121,7 +121,10 @@ unsafe extern "C" fn decide(
 unsafe extern "C" fn stop() {
     guard("stop", (), || {
         if let Some(started) = STARTED.get() {
-            started.runtime.stop();
+            let runtime = started.runtime;
+            // httpd does not say why its child ends.
+            runtime.application_groups().iter().for_each(|group| runtime.announce_stop(group, ""));
+            runtime.stop();
         }
     })
 }

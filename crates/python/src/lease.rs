@@ -6,12 +6,13 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wsgi_core::{exchange::Exchange, level::Level};
 
 use crate::{
-    object::{Object, Py, Stored},
+    module::events::Progress,
+    object::{Object, Py},
     types::input::Body,
     wsgi::{measure::Measure, response::Response},
 };
@@ -30,9 +31,9 @@ pub(crate) struct Lease {
     response: Mutex<Response>,
     body: Mutex<Body>,
     partial_line: Mutex<Vec<u8>>,
-    measure: Option<Arc<Measure>>,
-    /// `mod_wsgi.request_data()`, while the request is in progress in its interpreter.
-    data: Mutex<Option<Stored>>,
+    measure: OnceLock<Arc<Measure>>,
+    /// What its events say, while the request is in progress in its interpreter.
+    progress: Mutex<Option<Progress>>,
 }
 
 // SAFETY: `exchange` and `script` are followed only through `Use`, which keeps `end` waiting;
@@ -56,19 +57,21 @@ impl Lease {
             response: Mutex::new(Response::new(is_head_request)),
             body: Mutex::new(Body::default()),
             partial_line: Mutex::new(Vec::new()),
-            measure: None,
-            data: Mutex::new(None),
+            measure: OnceLock::new(),
+            progress: Mutex::new(None),
         }
     }
 
-    /// The same lease on a request that is measured.
-    pub(crate) fn measured(self, measure: Option<Measure>) -> Self {
-        Self { measure: measure.map(Arc::new), ..self }
+    /// Measures the request from now on, unless it is being measured.
+    pub(crate) fn set_measure(&self, measure: Option<Measure>) {
+        if let Some(measure) = measure {
+            self.measure.set(Arc::new(measure)).ok();
+        }
     }
 
     /// What the request costs, where anybody wants to know it.
     pub(crate) fn measure(&self) -> Option<&Arc<Measure>> {
-        self.measure.as_ref()
+        self.measure.get()
     }
 
     /// The exchange, or `None` after the request.
@@ -104,14 +107,15 @@ impl Lease {
         lock(&self.partial_line)
     }
 
-    /// Sets the request's data, and gives back what it was.
-    pub(crate) fn set_data(&self, data: Option<Stored>) -> Option<Stored> {
-        std::mem::replace(&mut lock(&self.data), data)
+    /// Sets what events say about the request, and gives back what it was.
+    pub(crate) fn set_progress(&self, progress: Option<Progress>) -> Option<Progress> {
+        std::mem::replace(&mut lock(&self.progress), progress)
     }
 
-    /// The request's data. Called attached to the interpreter of the request.
-    pub(crate) fn data<'py>(&self, py: Py<'py>) -> Option<Object<'py>> {
-        lock(&self.data).as_ref().map(|data| data.get(py).to_object())
+    /// What events say about the request, while it is in progress: its id and its data. Called
+    /// attached to its interpreter.
+    pub(crate) fn progress<'py>(&self, py: Py<'py>) -> Option<(Option<Object<'py>>, Object<'py>)> {
+        lock(&self.progress).as_ref().map(|progress| progress.get(py))
     }
 }
 

@@ -9,6 +9,7 @@
 //! The invariant of the crate: nothing of Python is touched on a thread that is not attached,
 //! and nothing blocks on one that is.
 
+mod announce;
 mod attach;
 mod bootstrap;
 mod config;

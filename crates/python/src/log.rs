@@ -88,7 +88,7 @@ pub(crate) fn with_measure(look: impl FnOnce(&Measure)) {
 
 /// The data of the request this thread serves.
 pub(crate) fn current_data(py: Py<'_>) -> Option<Object<'_>> {
-    serving()?.data(py)
+    serving()?.progress(py).map(|(_, data)| data)
 }
 
 fn serving<'l>() -> Option<&'l Lease> {

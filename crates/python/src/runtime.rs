@@ -136,8 +136,8 @@ impl Runtime {
             }
         };
         let measure = Measure::begin(&head, daemon_start_us);
-        let lease = Lease::new(exchange, head.script, head.has(flag::HEAD)).measured(measure);
-        let lease = Arc::new(lease);
+        let lease = Arc::new(Lease::new(exchange, head.script, head.has(flag::HEAD)));
+        lease.set_measure(measure);
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
         let work = AssertUnwindSafe(|| {

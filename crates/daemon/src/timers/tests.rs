@@ -18,7 +18,12 @@ use wsgi_ipc::{
 };
 
 use super::*;
-use crate::{host::Host, inspector::Inspectors, startup::Descriptors, state::Drain};
+use crate::{
+    host::Host,
+    inspector::{INSPECTING, Inspectors},
+    startup::Descriptors,
+    state::Drain,
+};
 
 #[derive(Debug)]
 struct Fake;
@@ -160,7 +165,7 @@ fn a_drain_does_not_wait_for_what_was_given_up() {
 fn an_overdue_request_is_given_up_when_its_time_is_over() {
     let (daemon, supervisor) =
         daemon(Timers { request_timeout: 1, interrupt_timeout: 5, ..Timers::default() });
-    daemon.inspectors.get_or_init(|| Inspectors::new(daemon, &Fake));
+    daemon.inspectors.get_or_init(|| Inspectors::new(daemon, &Fake, &INSPECTING));
     let mut rule = request::RequestTimeout::default();
     let (start, head) = (Moment::now(), head());
     let running = daemon.begin_request(&daemon.workers[0], &head);

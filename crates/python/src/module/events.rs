@@ -1,4 +1,8 @@
 //! Who has subscribed to the events of an interpreter, and which requests are in progress in it.
+//!
+//! Nothing is made for an event that nobody listens to: publishers ask
+//! [`Events::has_subscribers`] before they build one. `wsgi/observe.rs` builds those of requests,
+//! `announce.rs` those of the process.
 
 use std::sync::Arc;
 
@@ -9,7 +13,9 @@ use wsgi_core::{
 
 use crate::{
     lease::Lease,
-    object::{Object, Py, PyResult, Ref, Stored},
+    object::{Class, Object, Py, PyResult, Ref, Stored},
+    state::State,
+    traceback,
 };
 
 /// The lists and the dictionary that applications see in the module.
@@ -60,6 +66,11 @@ impl Events {
         own.set_item_named("active_requests", self.active.get(py))
     }
 
+    /// Whether anybody listens to the events of requests.
+    pub(crate) fn has_subscribers(&self, py: Py<'_>) -> bool {
+        !self.callbacks.get(py).is_empty_list()
+    }
+
     /// Whether process signals reach subscribers.
     pub(crate) fn hears_signals(&self) -> bool {
         self.hears_signals
@@ -73,6 +84,61 @@ impl Events {
             Topic::Signals => &self.signals,
         }
         .get(py)
+    }
+}
+
+/// Calls the subscribers of a topic, as they are now, one after the other. What one of them raises
+/// is logged, apart from `RequestTimeout`: that is meant for the request, and is raised here.
+pub(crate) fn publish(
+    py: Py<'_>,
+    state: &State,
+    topic: Topic,
+    name: &str,
+    event: &Ref<'_>,
+) -> PyResult<()> {
+    let shown = py.text(name)?;
+    for callback in state.events.list(py, topic).items()? {
+        match callback.call_named(&[&shown], event) {
+            Ok(result) if result.is_dict() => event.update(&result)?,
+            Ok(_) => {}
+            Err(raised) => {
+                let Some(exception) = raised.take(py) else { continue };
+                if exception.is_instance(state.request_timeout.get(py)) {
+                    return Err(py.raise_object(&exception));
+                }
+                report(py, state, name, &exception);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn report(py: Py<'_>, state: &State, event: &str, exception: &Ref<'_>) {
+    let text = if exception.is_exception(Class::SystemExit) {
+        format!("WSGI0190: SystemExit exception raised by event callback for '{event}'; ignored.")
+    } else {
+        let class = exception.type_name();
+        format!("WSGI0112: {class} exception raised by event callback for '{event}'.")
+    };
+    traceback::write(py, &state.bootstrap, None, &text, exception);
+}
+
+/// A request as its events show it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    id: Option<Stored>,
+    data: Stored,
+}
+
+impl Progress {
+    /// Its id, and `mod_wsgi.request_data()`.
+    pub(crate) fn get<'py>(&self, py: Py<'py>) -> (Option<Object<'py>>, Object<'py>) {
+        (self.id.as_ref().map(|id| id.get(py).to_object()), self.data.get(py).to_object())
+    }
+
+    fn release(self, py: Py<'_>) {
+        drop(self.data.take(py));
+        drop(self.id.map(|id| id.take(py)));
     }
 }
 
@@ -94,15 +160,17 @@ impl<'a, 'py> Active<'a, 'py> {
         head: &RequestHead<'_>,
         lease: &'a Arc<Lease>,
     ) -> PyResult<Self> {
+        const ID: u16 = number("mod_wsgi.request_id");
         let data = py.dict()?;
-        let id = match request_id(head) {
+        let id = match entry(head, ID) {
             Some(id) => Some(py.latin1(id)?),
             None => None,
         };
         if let Some(id) = &id {
             events.active.get(py).set_item(id, &data)?;
         }
-        lease.set_data(Some(Stored::new(data)));
+        let stored = id.as_ref().map(|id| Stored::new(id.to_object()));
+        lease.set_progress(Some(Progress { id: stored, data: Stored::new(data) }));
         Ok(Self { py, events, lease, id })
     }
 }
@@ -110,8 +178,8 @@ impl<'a, 'py> Active<'a, 'py> {
 impl Drop for Active<'_, '_> {
     fn drop(&mut self) {
         let py = self.py;
-        if let Some(data) = self.lease.set_data(None) {
-            drop(data.take(py));
+        if let Some(progress) = self.lease.set_progress(None) {
+            progress.release(py);
         }
         if let Some(id) = &self.id
             && let Err(raised) = self.events.active.get(py).remove_item(id)
@@ -122,8 +190,7 @@ impl Drop for Active<'_, '_> {
     }
 }
 
-/// httpd's id of the request.
-pub(crate) fn request_id<'a>(head: &RequestHead<'a>) -> Option<&'a [u8]> {
-    const ID: u16 = number("mod_wsgi.request_id");
-    head.entries().find(|(key, _)| *key == Key::Known(ID)).and_then(|(_, value)| value)
+/// The value of a well-known key of the environ.
+pub(crate) fn entry<'a>(head: &RequestHead<'a>, number: u16) -> Option<&'a [u8]> {
+    head.entries().find(|(key, _)| *key == Key::Known(number)).and_then(|(_, value)| value)
 }

@@ -12,6 +12,7 @@ use crate::{
     log,
     object::{Class, Object, Py, PyResult, Ref},
     types::{Table, method, receive_one},
+    wsgi::measure,
 };
 
 /// The method table of the module.
@@ -40,6 +41,8 @@ unsafe extern "C" fn subscribe_events(
     guard("subscribe_events", |_py| {
         // SAFETY: CPython passes the module and one argument.
         let (module, callback) = unsafe { receive_one(module, callback) };
+        // The events of requests say what the requests have cost.
+        measure::switch_on();
         subscribe(&module, Topic::Everything, &callback)
     })
 }

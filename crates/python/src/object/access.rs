@@ -27,6 +27,38 @@ impl<'a> Ref<'a> {
         unsafe { ffi::PyList_Check(self.as_ptr()) != 0 }
     }
 
+    /// Whether this is a `list` without items.
+    pub(crate) fn is_empty_list(&self) -> bool {
+        // SAFETY: a live list, by the first half; reading its size runs no code.
+        self.is_list() && unsafe { ffi::PyList_GET_SIZE(self.as_ptr()) == 0 }
+    }
+
+    /// Whether this is a `dict` or a subclass.
+    pub(crate) fn is_dict(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::PyDict_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Adds the items of another dict to a dict.
+    pub(crate) fn update(&self, other: &Ref<'_>) -> PyResult<()> {
+        // SAFETY: attached, live objects; raises what is wrong with them.
+        self.py().check(unsafe { ffi::PyDict_Update(self.as_ptr(), other.as_ptr()) })
+    }
+
+    /// Calls with positional arguments and the items of a dict as named ones.
+    pub(crate) fn call_named(
+        &self,
+        arguments: &[&Ref<'_>],
+        named: &Ref<'_>,
+    ) -> PyResult<Object<'a>> {
+        let arguments = self.py().tuple(arguments)?;
+        // SAFETY: attached; a live object, a tuple and a dict.
+        let result =
+            unsafe { ffi::PyObject_Call(self.as_ptr(), arguments.as_ptr(), named.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Object::from_new(self.py(), result) }
+    }
+
     /// Appends to a list.
     pub(crate) fn append(&self, item: &Ref<'_>) -> PyResult<()> {
         // SAFETY: attached, live objects; raises SystemError for what is no list.

@@ -90,6 +90,12 @@ impl<'a> Ref<'a> {
         Object(Ref(self.0, PhantomData))
     }
 
+    /// The object's type as an object.
+    pub(crate) fn class(&self) -> Ref<'_> {
+        // SAFETY: every live object has a type and keeps it alive.
+        unsafe { Ref::from_live(self.type_pointer().cast()) }
+    }
+
     /// The object's type.
     pub(crate) fn type_pointer(&self) -> *mut ffi::PyTypeObject {
         // SAFETY: the object is alive.

@@ -11,9 +11,11 @@ use super::{
 };
 use crate::{
     guard::guard,
+    interpreter::Interpreter,
     lease::Lease,
     object::{Class, Object, Py, PyResult, Raised, Ref},
     wsgi::{
+        observe,
         output::{self, Failure},
         rules,
     },
@@ -23,6 +25,7 @@ use crate::{
 #[derive(Debug)]
 struct Adapter {
     lease: Arc<Lease>,
+    interpreter: &'static Interpreter,
 }
 
 static START_RESPONSE: Table<ffi::PyMethodDef> =
@@ -37,9 +40,14 @@ pub(crate) fn make<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
 }
 
 /// The `start_response` of one request.
-pub(crate) fn new<'py>(py: Py<'py>, class: &Ref<'_>, lease: Arc<Lease>) -> PyResult<Object<'py>> {
+pub(crate) fn new<'py>(
+    py: Py<'py>,
+    interpreter: &'static Interpreter,
+    lease: Arc<Lease>,
+) -> PyResult<Object<'py>> {
+    let class = interpreter.state.adapter.get(py);
     // SAFETY: `class` is the type of `make`.
-    let adapter = unsafe { create(py, class, Adapter { lease })? };
+    let adapter = unsafe { create(py, class, Adapter { lease, interpreter })? };
     bind(&adapter, &START_RESPONSE)
 }
 
@@ -66,14 +74,15 @@ unsafe extern "C" fn start_response(
         // SAFETY: CPython passes the adapter of `bind` and the arguments.
         let (this, items) = unsafe { receive(this, items, count) };
         // SAFETY: bound to an instance of this file's type.
-        let Adapter { lease } = unsafe { value(&this) };
-        start(py, lease, items)?;
+        let adapter = unsafe { value(&this) };
+        start(py, adapter, items)?;
         bind(&this, &WRITE)
     })
 }
 
 /// The checks in the order of the contract, then the head.
-fn start(py: Py<'_>, lease: &Lease, items: &[Ref<'_>]) -> PyResult<()> {
+fn start(py: Py<'_>, adapter: &Adapter, items: &[Ref<'_>]) -> PyResult<()> {
+    let Adapter { lease, interpreter } = adapter;
     if lease.enter().is_none() {
         let text = "start_response() called after request completed";
         return Err(py.raise(Class::Runtime, text));
@@ -88,6 +97,7 @@ fn start(py: Py<'_>, lease: &Lease, items: &[Ref<'_>]) -> PyResult<()> {
         return Err(py.raise(Class::Type, &text));
     }
     check_exc_info(py, lease, exc_info.filter(|exc_info| !exc_info.is_none()))?;
+    observe::response_started(py, interpreter, lease, status, headers, exc_info)?;
     let head = read_head(py, status, headers)?;
     lease.response().start(head);
     Ok(())
@@ -168,7 +178,7 @@ unsafe extern "C" fn write(
         // SAFETY: CPython passes the adapter of `bind` and one argument.
         let (this, data) = unsafe { receive_one(this, data) };
         // SAFETY: bound to an instance of this file's type.
-        let Adapter { lease } = unsafe { value(&this) };
+        let Adapter { lease, .. } = unsafe { value(&this) };
         let Some(exchange) = lease.enter() else {
             let text = "write() called after request completed";
             return Err(py.raise(Class::Runtime, text));

@@ -14,7 +14,7 @@ use super::{
     deliver::{self, Produced},
     environ::{self, Extras},
     errors::ErrorStream,
-    measure, report,
+    measure, observe, report,
 };
 use crate::{
     interpreter::Interpreter,
@@ -31,12 +31,13 @@ use crate::{
 
 /// One request on its way.
 pub(crate) struct Request<'a> {
-    pub(crate) interpreter: &'a Interpreter,
+    pub(crate) interpreter: &'static Interpreter,
     pub(crate) head: &'a RequestHead<'a>,
     pub(crate) exchange: &'a dyn Exchange,
     pub(crate) lease: &'a Arc<Lease>,
-    thread_id: u32,
-    daemon_start: i64,
+    pub(crate) thread_id: u32,
+    /// When the daemon took the request, µs since the epoch; 0 embedded.
+    pub(crate) daemon_start: i64,
 }
 
 impl Request<'_> {
@@ -190,9 +191,6 @@ fn load_and_run(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Fou
         Ok(produced) => produced,
         Err(raised) => Produced::Nothing(report::exception(py, request, raised)),
     };
-    if let Some(measure) = request.lease.measure() {
-        measure.finish_application();
-    }
     script::release(py, loaded);
     produced
 }
@@ -209,15 +207,26 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
         py.detached(|| request.exchange.log(Level::ERROR, &text));
         return Ok(Produced::Nothing(Outcome::Failed(500)));
     };
+    let produced = execute(py, request, application)
+        .unwrap_or_else(|raised| Produced::Nothing(report::exception(py, request, raised)));
+    Ok(end_application(py, request, produced))
+}
+
+fn execute<'py>(
+    py: Py<'py>,
+    request: &Request<'_>,
+    application: Object<'py>,
+) -> PyResult<Produced> {
     let state = &request.interpreter.state;
     let errors = ErrorStream::open(py, state, request.lease)?;
     let result = {
-        let application_start = measure::now();
-        let environ = make_environ(py, request, &errors, application_start)?;
+        let start = measure::now();
+        let environ = make_environ(py, request, &errors, start)?;
+        let application = observe::started(py, request, application, &environ, start)?;
         let lease = Arc::clone(request.lease);
-        let start_response = adapter::new(py, state.adapter.get(py), lease)?;
+        let start_response = adapter::new(py, request.interpreter, lease)?;
         if let Some(measure) = request.lease.measure() {
-            measure.begin_application(application_start);
+            measure.begin_application(start);
         }
         application.call(&[&environ, &start_response])?
     };
@@ -226,6 +235,27 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
     drop(result);
     errors.close(state);
     Ok(produced)
+}
+
+/// Everything of the application has run: tells those who want to know.
+fn end_application(py: Py<'_>, request: &Request<'_>, produced: Produced) -> Produced {
+    let is_observed = observe::is_observed(py, request.interpreter);
+    // They are told how the response was sent, so all of it is sent before that.
+    let produced = match produced {
+        Produced::Kept { head, body } if is_observed => {
+            Produced::Nothing(py.detached(|| deliver::send_kept(request, head.as_ref(), &body)))
+        }
+        produced => produced,
+    };
+    if let Some(measure) = request.lease.measure() {
+        measure.finish_application();
+    }
+    if let Produced::Nothing(outcome) = produced
+        && is_observed
+    {
+        observe::finished(py, request, outcome);
+    }
+    produced
 }
 
 fn callable_name<'py>(py: Py<'py>, state: &State, name: &[u8]) -> PyResult<Object<'py>> {

@@ -109,7 +109,7 @@ fn add_own(
 }
 
 /// Microseconds as Python's times in seconds.
-fn seconds(microseconds: i64) -> f64 {
+pub(crate) fn seconds(microseconds: i64) -> f64 {
     // f64 holds microseconds since the epoch exactly until the year 2255.
     #[expect(clippy::cast_precision_loss, reason = "exact for every date that can occur")]
     let microseconds = microseconds as f64;

@@ -3,7 +3,8 @@
 //! `engine.rs` is the course of a request; `environ.rs` builds the environ of a copy of what
 //! `template.rs` keeps, `errors.rs` the stream in it; `deliver.rs`, `output.rs` and `file.rs` send
 //! what the application returned, `report.rs` logs what it raised; `rules.rs` and `response.rs`
-//! are the protocol without Python; `measure.rs` counts what a request costs.
+//! are the protocol without Python; `measure.rs` counts what a request costs, `observe.rs` tells
+//! those who have subscribed to its events.
 
 pub(crate) mod deliver;
 pub(crate) mod engine;
@@ -11,6 +12,7 @@ pub(crate) mod environ;
 pub(crate) mod errors;
 pub(crate) mod file;
 pub(crate) mod measure;
+pub(crate) mod observe;
 pub(crate) mod output;
 pub(crate) mod report;
 pub(crate) mod response;

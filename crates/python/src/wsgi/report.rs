@@ -2,7 +2,7 @@
 
 use wsgi_core::{exchange::Outcome, level::Level};
 
-use super::engine::Request;
+use super::{engine::Request, observe};
 use crate::{
     object::{Class, Py, Raised},
     traceback,
@@ -20,6 +20,7 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
         // write() raised because nobody reads the response: no fault of the application.
         return Outcome::Completed;
     }
+    observe::exception(py, request, &exception);
     let (script, place) = (request.script(), &request.interpreter.place);
     traceback::write_application(
         py,

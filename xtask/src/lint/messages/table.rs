@@ -264,6 +264,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Look at the traceback; it concerns the end of the process only.",
     },
     Message {
+        code: 104,
+        meaning: "The subscribers of an interpreter could not be told that the process ends.",
+        remedy: "The text names the reason, usually too little memory.",
+    },
+    Message {
         code: 105,
         meaning: "The script could not be read or compiled for a request; answered with 500.",
         remedy: "The lines that follow are the error of the file system or Python's syntax error.",
@@ -292,6 +297,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 110,
         meaning: "The script raised an exception while it was loaded at the start of the process.",
         remedy: "As for WSGI0109; the next request for it tries again.",
+    },
+    Message {
+        code: 112,
+        meaning: "A function that has subscribed to an event raised an exception; the traceback follows. The next subscriber is called all the same.",
+        remedy: "Repair the function.",
     },
     Message {
         code: 116,
@@ -504,6 +514,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Return the hash as text, or None.",
     },
     Message {
+        code: 190,
+        meaning: "A function that has subscribed to an event has called `sys.exit()`, which has no effect there.",
+        remedy: "Return from the function instead.",
+    },
+    Message {
         code: 194,
         meaning: "The object that the application returned fails when it is asked for its `close`.",
         remedy: "The traceback follows; the response itself was sent.",
@@ -517,6 +532,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 199,
         meaning: "WSGISwitchInterval was given for one application group whose interpreter shares its lock with others.",
         remedy: "Give the interpreter its own lock (WSGIPerInterpreterGIL), or set the interval for the whole process group.",
+    },
+    Message {
+        code: 207,
+        meaning: "The thread that calls the subscribers of process events (signals, the end of the process) could not be started; they are not called.",
+        remedy: "Too many threads or too little memory: raise the limits of httpd's service.",
+    },
+    Message {
+        code: 209,
+        meaning: "The subscribers of an interpreter could not be told of a signal.",
+        remedy: "The text names the reason, usually too little memory.",
     },
     Message {
         code: 210,
