@@ -56,10 +56,14 @@ def restrict_stream(name):
 
 
 def restrict_signals(log):
-    """Keeps applications from taking signals that belong to the host (WSGIRestrictSignal)."""
-    import signal
+    """Keeps applications from taking signals that belong to the host (WSGIRestrictSignal).
 
-    original = signal.signal
+    What the module signal calls is replaced, not the function in it: the module would cost every
+    process half a megabyte, whether its application imports it or not.
+    """
+    import _signal
+
+    original = _signal.signal
     owner = os.getpid()
 
     def register(signalnum, handler):
@@ -67,13 +71,15 @@ def restrict_signals(log):
         if os.getpid() != owner:
             return original(signalnum, handler)
         caller = sys._getframe(1)
+        if caller.f_globals.get("__name__") == "signal":
+            caller = caller.f_back
         place = (signalnum, caller.f_code.co_filename, caller.f_lineno)
         log._notice("callback registration for signal %d ignored (WSGIRestrictSignal): %s:%d" % place)
         return handler
 
     register.__name__ = register.__qualname__ = "signal"
     register.__doc__ = original.__doc__
-    signal.signal = register
+    _signal.signal = register
 
 
 def correct_environment(user, home, eggs):
@@ -137,14 +143,13 @@ def publish(module, path, attributes, apache_attributes, may_import_apache):
 
 
 def warm_up():
-    """Imports what the first request would: a codec, and what formats a traceback.
+    """Imports what the first request would: a codec.
 
     The module threading takes the thread that imports it first for the main one and expects it
     to be there at the end: that must be the one that sets the interpreter up.
     """
     import encodings.latin_1  # noqa: F401
     import threading  # noqa: F401
-    import traceback  # noqa: F401
 
 
 def leave_on_sigterm():
@@ -166,19 +171,44 @@ def dump_on_fatal_signals():
 
 def thread_stack(identity):
     """The stack of a thread, none of it when it is not in Python."""
-    import traceback
-
     frame = sys._current_frames().get(identity)
     if frame is None:
         return []
-    return "".join(traceback.format_stack(frame)).rstrip("\n").split("\n")
+    frames = []
+    while frame is not None:
+        frames.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    try:
+        import traceback
+    except Exception:
+        return bare_lines(reversed(frames))
+    return lines_of(traceback.StackSummary.extract(reversed(frames)).format())
 
 
 def traceback_lines(exception):
     """A traceback as the interpreter prints it, by lines."""
-    import traceback
+    try:
+        # Not before it is needed: it costs every process a megabyte.
+        import traceback
+    except Exception:  # no descriptor is left, perhaps
+        trace, frames = exception.__traceback__, []
+        while trace is not None:
+            frames.append((trace.tb_frame, trace.tb_lineno))
+            trace = trace.tb_next
+        name = type(exception).__qualname__
+        header = "Traceback (most recent call last):"
+        return [header, *bare_lines(frames), "%s: %s" % (name, exception)]
+    return lines_of(traceback.format_exception(type(exception), exception, exception.__traceback__))
 
-    parts = traceback.format_exception(type(exception), exception, exception.__traceback__)
+
+def bare_lines(frames):
+    """Where frames are in their files, without what stands there."""
+    place = '  File "%s", line %d, in %s'
+    return [place % (frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in frames]
+
+
+def lines_of(parts):
+    """Text as the module traceback gives it, by lines."""
     return "".join(parts).rstrip("\n").split("\n")
 
 

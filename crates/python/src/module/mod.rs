@@ -52,7 +52,7 @@ static DEFINITION: Table<ffi::PyModuleDef> = Table::new(ffi::PyModuleDef {
 
 /// Makes the module object of this interpreter; [`publish`] makes it importable.
 pub(crate) fn make<'py>(py: Py<'py>, events: &'static Events) -> PyResult<Object<'py>> {
-    let specification = py.import("importlib.machinery")?.attribute("ModuleSpec")?;
+    let specification = py.import("_frozen_importlib")?.attribute("ModuleSpec")?;
     let specification = specification.call(&[&*py.text("mod_wsgi")?, &*py.none()])?;
     let definition = DEFINITION.pointer().cast::<ffi::PyModuleDef>();
     // SAFETY: attached; a static definition and a spec with a name.

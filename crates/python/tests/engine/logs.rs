@@ -86,6 +86,22 @@ fn tracebacks_follow_their_header_line_by_line() {
 }
 
 #[test]
+fn a_traceback_needs_no_module() {
+    let script = Script::new(
+        "import sys\n\
+         def application(e, s):\n\
+         \x20   sys.modules['traceback'] = None\n\
+         \x20   raise ValueError('bare')\n",
+    );
+    // An interpreter of its own: others go on with theirs.
+    let answer = script.serve(&Call { group: "without-traceback", ..Call::default() });
+    let path = script.path().display().to_string();
+    let place = format!("  File \"{path}\", line 4, in application");
+    let end = ["Traceback (most recent call last):", &place, "ValueError: bare"];
+    assert!(answer.errors().ends_with(&end), "{:?}", answer.errors());
+}
+
+#[test]
 fn system_exit_does_not_end_the_process() {
     let script = Script::new("import sys\ndef application(e, s):\n    sys.exit(3)\n");
     let answer = script.get();
