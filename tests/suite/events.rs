@@ -199,7 +199,7 @@ one! {
         process.signal(libc::SIGUSR1);
         let lines = wait_for_lines(&server, 2);
         assert_eq!(lines[0], "everything process_stopping [('shutdown_reason', 'eviction_signal')]");
-        poll("the process to end", || (!process.is_alive()).then_some(()));
+        process.wait_for_end();
         assert_eq!(wait_for_lines(&server, 2).len(), 2, "told once");
     }
 
@@ -227,7 +227,7 @@ one! {
         assert_eq!(server.wait_for_log("Shutdown requested").level, "info");
         server.open_gate("unblock");
         server.wait_for_out("unblocked");
-        poll("the process to end", || (!process.is_alive()).then_some(()));
+        process.wait_for_end();
         assert!(server.out("process").contains("process_stopping"));
     }
 
@@ -236,7 +236,7 @@ one! {
         server.open_gate("hang");
         process.signal(libc::SIGTERM);
         server.wait_for_out("hanging");
-        poll("the process to end", || (!process.is_alive()).then_some(()));
+        process.wait_for_end();
         assert_ne!(daemon(&server), process);
         // Nothing may keep the end of the server waiting.
         std::fs::remove_file(server.path("out/hang")).unwrap();

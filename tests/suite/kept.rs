@@ -9,14 +9,10 @@ use std::{
 
 use crate::support::http::Connection;
 use crate::support::process::Process;
-use crate::support::{Httpd, poll};
+use crate::support::{Httpd, daemon, poll};
 
 fn group(options: &str) -> Httpd {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/process.py"
-    ))
-    .one_child()
-    .start()
+    daemon::configured("process.py", options).one_child().start()
 }
 
 /// Sends `count` requests of `target` at once, each on its own connection, and gives the time
@@ -114,7 +110,7 @@ one! {
         for _ in 0..4 {
             let victim = Process::of(server.get("/pid").ok().parse().unwrap()).unwrap();
             victim.signal(libc::SIGKILL);
-            poll("the death", || (!victim.is_alive()).then_some(()));
+            victim.wait_for_end();
             for _ in 0..8 {
                 server.get("/pid").ok();
             }

@@ -2,26 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::{self, answering};
 use crate::support::process::Process;
 use crate::support::{Httpd, Mode, original, poll, rundir};
 
 /// A server with the process application in a group `app` with these options.
 fn group(options: &str) -> Httpd {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/process.py"
-    ))
-    .start()
+    daemon::serving("process.py", options)
 }
 
 /// The process that answers.
 #[track_caller]
 fn pid(server: &Httpd) -> i32 {
-    server.get("/pid").ok().parse().expect("a number")
-}
-
-#[track_caller]
-fn daemon(server: &Httpd) -> Process {
-    Process::of(pid(server)).expect("the process that just answered")
+    answering(server).pid
 }
 
 /// One line of `/facts`.
@@ -42,9 +35,9 @@ one! {
     fn a_killed_daemon_is_replaced() {
         let server = group("threads=2");
         allow_death(&server);
-        let first = daemon(&server);
+        let first = answering(&server);
         first.signal(libc::SIGKILL);
-        poll("the death", || (!first.is_alive()).then_some(()));
+        first.wait_for_end();
         assert_ne!(pid(&server), first.pid);
         server.wait_for_log("signal 9");
     }
@@ -54,10 +47,10 @@ one! {
         let server = group("threads=2");
         allow_death(&server);
         for _ in 0..3 {
-            let first = daemon(&server);
+            let first = answering(&server);
             let start = Instant::now();
             first.signal(libc::SIGKILL);
-            poll("the death", || (!first.is_alive()).then_some(()));
+            first.wait_for_end();
             assert_ne!(pid(&server), first.pid);
             assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
         }
@@ -66,7 +59,7 @@ one! {
     fn the_request_in_flight_of_a_killed_daemon_is_502() {
         let server = group("threads=2");
         allow_death(&server);
-        let victim = daemon(&server);
+        let victim = answering(&server);
         let mut connection = server.connect();
         connection.request("GET", "/wait?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -80,7 +73,7 @@ one! {
         let server = group("threads=2");
         server.expect_log("WSGI0146");
         allow_death(&server);
-        let victim = daemon(&server);
+        let victim = answering(&server);
         let mut connection = server.connect();
         connection.request("GET", "/wait?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -94,7 +87,7 @@ one! {
     fn a_started_request_is_never_sent_twice() {
         let server = group("threads=2");
         allow_death(&server);
-        let victim = daemon(&server);
+        let victim = answering(&server);
         let mut connection = server.connect();
         connection.request("GET", "/wait?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -108,7 +101,7 @@ one! {
     fn requests_not_yet_taken_are_served_by_the_replacement() {
         let server = group("threads=1");
         allow_death(&server);
-        let victim = daemon(&server);
+        let victim = answering(&server);
         let mut taken = server.connect();
         taken.request("GET", "/wait?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -149,7 +142,7 @@ one! {
         let server = group("threads=2");
         server.allow_log("WSGI0119");
         allow_death(&server);
-        let victim = daemon(&server);
+        let victim = answering(&server);
         let mut connection = server.connect();
         connection.request("GET", "/stream", &[], b"");
         connection.final_head();
@@ -195,9 +188,9 @@ one! {
 
     fn display_name_is_what_ps_shows() {
         let server = group("threads=1 display-name=%{GROUP}");
-        assert!(daemon(&server).command().starts_with("(wsgi:app)"));
+        assert!(answering(&server).command().starts_with("(wsgi:app)"));
         let server = group("threads=1 display-name=own-name");
-        assert!(daemon(&server).command().starts_with("own-name"));
+        assert!(answering(&server).command().starts_with("own-name"));
     }
 
     fn daemons_have_the_user_and_group_of_their_options() {
@@ -208,7 +201,7 @@ one! {
         assert_eq!(fact(&server, "ruid"), id("-u", "daemon"));
         assert_eq!(fact(&server, "gid"), id("-g", "nobody"));
         assert_eq!(fact(&server, "umask"), "0o27");
-        let status = daemon(&server).status("Uid");
+        let status = answering(&server).status("Uid");
         assert!(!status.split_whitespace().any(|uid| uid == "0"), "{status}");
     }
 
@@ -401,7 +394,7 @@ one! {
     fn processes_are_named_after_what_they_are() {
         ours!("it forks daemons without a program of their own");
         let server = group("threads=1");
-        let daemon = daemon(&server);
+        let daemon = answering(&server);
         assert!(daemon.command().contains("wsgi-daemon-3."), "{}", daemon.command());
         let supervisor = Process::of(daemon.parent()).unwrap();
         assert!(supervisor.command().contains("wsgi-supervisor"), "{}", supervisor.command());
@@ -411,7 +404,7 @@ one! {
     fn daemons_inherit_no_descriptor_of_httpd() {
         ours!("its daemons are forks of httpd");
         let server = group("threads=1");
-        let daemon = daemon(&server);
+        let daemon = answering(&server);
         let port = format!(":{:04X} ", server.port());
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let listener = table.lines().find(|line| line.contains(&port) && line.contains(" 0A "));
@@ -572,9 +565,9 @@ mod mpm {
         fn a_daemon_killed_under_any_mpm_is_replaced() {
             let server = group("threads=2");
             allow_death(&server);
-            let first = daemon(&server);
+            let first = answering(&server);
             first.signal(libc::SIGKILL);
-            poll("the death", || (!first.is_alive()).then_some(()));
+            first.wait_for_end();
             assert_ne!(pid(&server), first.pid);
         }
 

@@ -38,22 +38,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::{self, answering};
 use crate::support::http::Connection;
-use crate::support::process::Process;
 use crate::support::{Httpd, load, poll};
 
 /// A server with the process application in a group `app` with these options.
 fn group(options: &str) -> Httpd {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/process.py"
-    ))
-    .start()
-}
-
-#[track_caller]
-fn daemon(server: &Httpd) -> Process {
-    let pid = server.get("/pid").ok().parse().expect("a number");
-    Process::of(pid).expect("the process that just answered")
+    daemon::serving("process.py", options)
 }
 
 /// A request that a thread has begun and that ends when `gate` opens.
@@ -216,32 +207,32 @@ one! {
 
     fn a_process_asked_to_end_finishes_its_requests() {
         let server = group("threads=2 shutdown-timeout=10");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut running = in_flight(&server, "gate");
         first.signal(libc::SIGTERM);
         server.wait_for_log("Shutdown requested");
         server.open_gate("gate");
         assert_eq!(running.response().ok(), format!("waited in {}", first.pid));
-        assert_ne!(daemon(&server), first);
+        assert_ne!(answering(&server), first);
     }
 
     fn a_process_asked_to_end_cuts_what_is_late() {
         let server = group("threads=2 shutdown-timeout=1");
         server.allow_log("WSGI0146").allow_log("WSGI0147");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut running = in_flight(&server, "gate");
         first.signal(libc::SIGTERM);
         let start = Instant::now();
         assert_eq!(running.response().status(), 502);
         assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-        assert_ne!(daemon(&server), first);
+        assert_ne!(answering(&server), first);
     }
 
     fn the_queue_of_a_process_asked_to_end_is_served_by_the_next() {
         for signal in [libc::SIGTERM, libc::SIGUSR1] {
             let server = group("threads=1 shutdown-timeout=10 eviction-timeout=10");
-            let first = daemon(&server);
+            let first = answering(&server);
             let mut running = in_flight(&server, "gate");
             let waiting = queued(&server, 4);
             first.signal(signal);
@@ -256,28 +247,28 @@ one! {
             if signal == libc::SIGTERM {
                 assert!(!pids.contains(&first.pid), "{pids:?} of {}", first.pid);
             }
-            poll("the process to end", || (!first.is_alive()).then_some(()));
-            assert_ne!(daemon(&server), first);
+            first.wait_for_end();
+            assert_ne!(answering(&server), first);
         }
     }
 
     fn a_process_that_is_recycled_finishes_its_requests() {
         let server = group("threads=2 maximum-requests=4 graceful-timeout=10");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut running = in_flight(&server, "gate");
         for _ in 0..6 {
             server.get("/pid").ok();
         }
         server.open_gate("gate");
         assert_eq!(running.response().ok(), format!("waited in {}", first.pid));
-        poll("the process to be replaced", || (daemon(&server) != first).then_some(()));
+        poll("the process to be replaced", || (answering(&server) != first).then_some(()));
     }
 
     fn the_queue_survives_a_graceful_restart() {
         ours!("it kills daemons and unlinks their socket");
         let server = group("threads=1");
         server.allow_log("AH00045");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut running = in_flight(&server, "gate");
         let waiting = queued(&server, 4);
         server.graceful();

@@ -36,11 +36,6 @@ fn pid(server: &Httpd, number: usize) -> Process {
     })
 }
 
-#[track_caller]
-fn wait_for_end(process: &Process) {
-    poll("the service to end", || (!process.is_alive()).then_some(()));
-}
-
 one! {
     fn a_service_runs_and_ends_with_httpd() {
         let server = service(RUNS, "");
@@ -57,7 +52,7 @@ one! {
         let server = service(RUNS, "");
         let first = pid(&server, 0);
         first.signal(libc::SIGTERM);
-        wait_for_end(&first);
+        first.wait_for_end();
         assert_eq!(server.out("left"), "x");
         assert_ne!(pid(&server, 1), first);
     }

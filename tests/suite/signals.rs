@@ -1,34 +1,20 @@
 //! Signals to a daemon process: daemon §3.4.
 
-use crate::support::process::Process;
+use crate::support::daemon::{self, answering};
 use crate::support::{Httpd, original, poll};
 
 fn group(options: &str) -> Httpd {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/timers.py"
-    ))
-    .start()
-}
-
-#[track_caller]
-fn daemon(server: &Httpd) -> Process {
-    let pid = server.get("/pid").ok().parse().expect("a number");
-    Process::of(pid).expect("the process that just answered")
-}
-
-#[track_caller]
-fn wait_for_end(process: &Process) {
-    poll("the process to end", || (!process.is_alive()).then_some(()));
+    daemon::serving("timers.py", options)
 }
 
 one! {
     fn a_process_asked_to_end_is_replaced() {
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGUSR1, libc::SIGXCPU] {
             let server = group("threads=2");
-            let first = daemon(&server);
+            let first = answering(&server);
             first.signal(signal);
-            wait_for_end(&first);
-            assert_ne!(daemon(&server), first, "signal {signal}");
+            first.wait_for_end();
+            assert_ne!(answering(&server), first, "signal {signal}");
         }
     }
 
@@ -40,25 +26,25 @@ one! {
             (libc::SIGXCPU, "cpu_time_limit"),
             (libc::SIGTERM, "shutdown_signal"),
         ] {
-            let process = daemon(&server);
+            let process = answering(&server);
             process.signal(signal);
-            wait_for_end(&process);
+            process.wait_for_end();
             server.wait_for_log(&format!("Exiting daemon process 'app' ({reason})"));
         }
     }
 
     fn what_is_for_applications_does_not_end_the_process() {
         let server = group("threads=2");
-        let first = daemon(&server);
+        let first = answering(&server);
         for signal in [libc::SIGHUP, libc::SIGUSR2] {
             first.signal(signal);
-            assert_eq!(daemon(&server), first, "signal {signal}");
+            assert_eq!(answering(&server), first, "signal {signal}");
         }
     }
 
     fn an_evicted_process_finishes_its_requests() {
         let server = group("threads=2 eviction-timeout=10");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut waiting = server.connect();
         waiting.request("GET", "/blocked?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -68,18 +54,18 @@ one! {
             || original::is_original()).then_some(()));
         server.open_gate("gate");
         assert_eq!(waiting.response().ok(), "let through");
-        wait_for_end(&first);
+        first.wait_for_end();
     }
 
     fn eviction_has_a_time_limit_of_its_own() {
         let server = group("threads=2 eviction-timeout=1 shutdown-timeout=1 graceful-timeout=60");
         server.allow_log("WSGI0146").allow_log("WSGI0147");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut waiting = server.connect();
         waiting.request("GET", "/blocked?gate", &[], b"");
         server.wait_for_out("in-gate");
         first.signal(libc::SIGUSR1);
-        wait_for_end(&first);
+        first.wait_for_end();
         assert_eq!(waiting.response().status(), 502);
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::answering;
 use crate::support::load::{self, Tally};
 use crate::support::process::Process;
 use crate::support::rundir::output_of;
@@ -36,13 +37,6 @@ fn allow_death(server: &Httpd) {
 fn daemons(server: &Httpd) -> Vec<Process> {
     let all = server.processes_named("(wsgi:app)");
     all.into_iter().filter(Process::is_alive).collect()
-}
-
-/// The process that answers.
-#[track_caller]
-fn daemon(server: &Httpd) -> Process {
-    let pid = server.get("/pid").ok().parse().expect("a number");
-    Process::of(pid).expect("the process that just answered")
 }
 
 fn supervisor(server: &Httpd) -> Process {
@@ -163,7 +157,7 @@ one! {
             server.allow_log(code);
         }
         let (tally, ()) = storm(&server, || {
-            let (supervisor, victim) = (supervisor(&server), daemon(&server));
+            let (supervisor, victim) = (supervisor(&server), answering(&server));
             supervisor.set_limit("nproc", "1:");
             victim.signal(libc::SIGKILL);
             server.wait_for_log("WSGI1211");

@@ -2,40 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::daemon::{self, answering};
 use crate::support::process::Process;
 use crate::support::{Httpd, poll};
 
 /// A server with the application of long requests in a group `app` with these options.
 fn group(options: &str) -> Httpd {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app {options}\nWSGIProcessGroup app\nWSGIScriptAlias / @apps@/timers.py"
-    ))
-    .start()
-}
-
-#[track_caller]
-fn daemon(server: &Httpd) -> Process {
-    let pid = server.get("/pid").ok().parse().expect("a number");
-    Process::of(pid).expect("the process that just answered")
-}
-
-/// Waits until a process has ended; how long that took.
-#[track_caller]
-fn wait_for_end(process: &Process) -> Duration {
-    let start = Instant::now();
-    poll("the process to end", || (!process.is_alive()).then_some(()));
-    start.elapsed()
+    daemon::serving("timers.py", options)
 }
 
 one! {
     fn a_process_is_replaced_after_its_maximum_of_requests() {
         let server = group("threads=2 maximum-requests=5");
-        let first = daemon(&server);
+        let first = answering(&server);
         for _ in 0..4 {
             server.get("/pid").ok();
         }
-        wait_for_end(&first);
-        assert_ne!(daemon(&server), first);
+        first.wait_for_end();
+        assert_ne!(answering(&server), first);
     }
 
     fn the_log_says_why_a_process_ended() {
@@ -45,7 +29,7 @@ one! {
             ("inactivity-timeout=1", "inactivity_timeout) after 1 requests in "),
         ] {
             let server = group(&format!("threads=2 {option}"));
-            let first = daemon(&server);
+            let first = answering(&server);
             let line = server.wait_for_log(&format!("Exiting daemon process 'app' ({reason}"));
             assert_eq!(line.pid, first.pid);
         }
@@ -66,7 +50,7 @@ one! {
     fn no_concurrent_request_fails_while_processes_are_recycled() {
         let server = group("processes=2 threads=3 maximum-requests=40");
         let port = server.port();
-        let first = daemon(&server);
+        let first = answering(&server);
         std::thread::scope(|scope| {
             for _ in 0..6 {
                 scope.spawn(move || {
@@ -78,7 +62,7 @@ one! {
                 });
             }
         });
-        wait_for_end(&first);
+        first.wait_for_end();
     }
 
     fn a_process_that_runs_once_serves_one_request() {
@@ -89,9 +73,9 @@ one! {
 
     fn an_idle_process_is_replaced_by_one_that_has_loaded_nothing() {
         let server = group("threads=2 inactivity-timeout=1");
-        let first = daemon(&server);
+        let first = answering(&server);
         let loads = server.log_count("Loading WSGI script");
-        let elapsed = wait_for_end(&first);
+        let elapsed = first.wait_for_end();
         assert!(elapsed > Duration::from_millis(800), "{elapsed:?}");
         // The new one has served nothing: it stays.
         let ends = server.log_count("Exiting daemon process");
@@ -102,10 +86,10 @@ one! {
 
     fn requests_keep_a_process_from_being_idle() {
         let server = group("threads=2 inactivity-timeout=2");
-        let first = daemon(&server);
+        let first = answering(&server);
         for _ in 0..4 {
             std::thread::sleep(Duration::from_millis(700));
-            assert_eq!(daemon(&server), first);
+            assert_eq!(answering(&server), first);
         }
         let mut waiting = server.connect();
         waiting.request("GET", "/blocked?gate", &[], b"");
@@ -123,7 +107,7 @@ one! {
              <Location /thread>\nWSGIIgnoreActivity On\n</Location>",
         )
         .start();
-        let first = daemon(&server);
+        let first = answering(&server);
         poll("the process to end while it is asked for its thread", || {
             server.get("/thread").ok();
             (!first.is_alive()).then_some(())
@@ -133,13 +117,13 @@ one! {
     fn an_interrupted_request_is_504_and_the_process_goes_on() {
         let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
         server.allow_log("WSGI1220").expect_traceback("RequestTimeout");
-        let first = daemon(&server);
+        let first = answering(&server);
         let start = Instant::now();
         let answer = server.get("/busy?gate");
         assert_eq!(answer.status(), 504);
         assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_millis(3500), "{:?}", start.elapsed());
-        assert_eq!(daemon(&server), first);
+        assert_eq!(answering(&server), first);
         server.wait_for_log("Request interrupted by RequestTimeout");
     }
 
@@ -153,11 +137,11 @@ one! {
     fn a_process_that_was_looked_at_ends_as_every_other() {
         let server = group("threads=1 request-timeout=1 interrupt-timeout=20");
         server.allow_log("WSGI1220").expect_traceback("RequestTimeout");
-        let process = daemon(&server);
+        let process = answering(&server);
         server.get("/note_at_exit").ok();
         assert_eq!(server.get("/busy?gate").status(), 504);
         process.signal(libc::SIGTERM);
-        let elapsed = wait_for_end(&process);
+        let elapsed = process.wait_for_end();
         assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
         assert_eq!(server.out("at-exit"), "x");
     }
@@ -202,13 +186,13 @@ one! {
     fn a_stuck_request_costs_its_process() {
         let server = group("threads=1 request-timeout=1 graceful-timeout=1 shutdown-timeout=1");
         server.allow_log("WSGI").allow_log("File ").allow_log("    ");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut stuck = server.connect();
         stuck.request("GET", "/blocked?gate", &[], b"");
         server.wait_for_out("in-gate");
-        wait_for_end(&first);
+        first.wait_for_end();
         assert_eq!(stuck.response().status(), 502);
-        assert_ne!(daemon(&server), first);
+        assert_ne!(answering(&server), first);
     }
 
     fn an_overdue_request_is_logged_with_its_stack() {
@@ -230,7 +214,7 @@ one! {
         ours!("its threads stay stuck until the process ends");
         let server = group("threads=1 request-timeout=1 graceful-timeout=20");
         server.expect_log("WSGI1221").expect_traceback("WSGI1220");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut stuck = server.connect();
         stuck.request("GET", "/blocked?gate", &[], b"");
         server.wait_for_out("in-gate");
@@ -238,7 +222,7 @@ one! {
         assert!(["1", "2"].contains(&server.get("/thread").ok().as_str()));
         server.wait_for_log("another thread takes its place");
         // What nobody waits for does not hold up the replacement.
-        let elapsed = wait_for_end(&first);
+        let elapsed = first.wait_for_end();
         assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
         server.allow_log("WSGI0146");
         assert_eq!(stuck.response().status(), 502);
@@ -253,26 +237,26 @@ one! {
         let line = server.wait_for_log("WSGI1220").line;
         assert!(line.contains("the interpreter lock is not free"), "{line}");
         assert_eq!(stuck.response().status(), 502);
-        daemon(&server);
+        answering(&server);
     }
 
     fn a_process_whose_interpreter_is_held_is_replaced() {
         let server = group("threads=2 deadlock-timeout=1 shutdown-timeout=1");
         server.allow_log("WSGI0146").allow_log("WSGI0147").allow_log("WSGI1222");
         server.allow_log("Request in progress for");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut stuck = server.connect();
         stuck.request("GET", "/holds_the_interpreter", &[], b"");
-        let elapsed = wait_for_end(&first);
+        let elapsed = first.wait_for_end();
         assert!(elapsed < Duration::from_secs(6), "{elapsed:?}");
         assert_eq!(stuck.response().status(), 502);
-        assert_ne!(daemon(&server), first);
+        assert_ne!(answering(&server), first);
     }
 
     fn a_request_that_computes_is_no_deadlock() {
         ours!("threads of different interpreters do not let each other in before CPython 3.13");
         let server = group("threads=2 deadlock-timeout=1");
-        let first = daemon(&server);
+        let first = answering(&server);
         let mut computing = server.connect();
         computing.request("GET", "/computes", &[], b"");
         assert!(computing.response().ok().starts_with("computed"));
@@ -375,16 +359,16 @@ one! {
             let pid = server.get(path).ok().parse().unwrap();
             let process = Process::of(pid).unwrap();
             process.signal(libc::SIGTERM);
-            let elapsed = wait_for_end(&process);
+            let elapsed = process.wait_for_end();
             assert!(elapsed < Duration::from_secs(3), "{path}: {elapsed:?}");
         }
     }
 
     fn an_idle_process_ends_at_once() {
         let server = group("threads=5 shutdown-timeout=10");
-        let process = daemon(&server);
+        let process = answering(&server);
         process.signal(libc::SIGTERM);
-        let elapsed = wait_for_end(&process);
+        let elapsed = process.wait_for_end();
         assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
     }
 }

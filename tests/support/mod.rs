@@ -8,6 +8,7 @@
 //! | `rundir` | the folder httpd's user may enter, with module, applications and venv |
 //! | `ports` | a TCP port nobody else of a parallel run takes |
 //! | `conf` | the text of `httpd.conf` |
+//! | `daemon` | a server with one group of daemon processes |
 //! | `httpd` | start, stop, refuse; what is asserted when a server ends |
 //! | `log` | the error log as records, and which of them a test declared |
 //! | `process` | `/proc`: the tree of a server, descriptors, signals |
@@ -23,6 +24,7 @@
 mod macros;
 pub mod conf;
 pub mod curl;
+pub mod daemon;
 pub mod environ;
 pub mod http;
 pub mod httpd;

@@ -5,6 +5,9 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::poll;
 
 /// One process, told apart from a later one with the same number by its start time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +115,14 @@ impl Process {
         command.uid(uid).gid(gid).arg(format!("--{resource}={limit}"));
         let done = command.arg("--pid").arg(self.pid.to_string()).status().expect("prlimit");
         assert!(done.success(), "cannot set {resource} of {} to {limit}", self.command());
+    }
+
+    /// Waits until it has ended; how long that took.
+    #[track_caller]
+    pub fn wait_for_end(&self) -> Duration {
+        let start = Instant::now();
+        poll("a process to end", || (!self.is_alive()).then_some(()));
+        start.elapsed()
     }
 
     /// Sends a signal, to this process only.
