@@ -255,6 +255,7 @@ impl Surroundings<'_> {
                 python_path: directories(group.python_path.as_deref()),
                 python_eggs: group.python_eggs.clone(),
                 switch_interval: group.switch_interval.map(microseconds),
+                server_metrics: group.server_metrics,
                 home: group.home.clone(),
                 reload: group.reload,
                 user: Some((account.name.clone(), account.home.clone())),
@@ -311,6 +312,7 @@ impl Surroundings<'_> {
                 python_home: self.typed.python_home.clone(),
                 python_path: directories(self.typed.interpreter.python_path.as_deref()),
                 python_eggs: self.typed.python_eggs.clone(),
+                server_metrics: self.typed.server_metrics.unwrap_or(false),
                 import_scripts: self.import_scripts("", None),
                 ..self.engine("")
             },

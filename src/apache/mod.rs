@@ -12,6 +12,7 @@
 //! * `temporary`: files for what does not fit in memory.
 //! * `process`: what the parent process does with other processes.
 //! * `regex`: httpd's regular expressions.
+//! * `scoreboard`: what httpd's children are doing.
 //! * `python_host`: the C-ABI border to the library that hosts CPython.
 //!
 //! Invariant: a handle is a non-null pointer that httpd gave us, valid for its lifetime
@@ -36,6 +37,7 @@ pub(crate) mod provider;
 pub(crate) mod python_host;
 pub(crate) mod regex;
 pub(crate) mod request;
+pub(crate) mod scoreboard;
 pub(crate) mod server;
 pub(crate) mod table;
 pub(crate) mod temporary;

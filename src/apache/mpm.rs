@@ -23,6 +23,12 @@ pub(crate) fn children() -> u32 {
     query(ffi::AP_MPMQ_MAX_DAEMONS).max(1)
 }
 
+/// Places for children and for the threads of each in the scoreboard.
+pub(crate) fn limits() -> (c_int, c_int) {
+    let limit = |code| query(code).cast_signed();
+    (limit(ffi::AP_MPMQ_HARD_LIMIT_DAEMONS), limit(ffi::AP_MPMQ_HARD_LIMIT_THREADS))
+}
+
 /// Whether this pass over the configuration is the one httpd throws away before it detaches
 /// from the terminal.
 pub(crate) fn is_preflight() -> bool {

@@ -21,7 +21,7 @@ use wsgi_core::{
     level::Level,
 };
 
-use super::{guard::guard, library, log};
+use super::{guard::guard, library, log, scoreboard};
 
 /// CPython in this process.
 #[derive(Clone, Copy)]
@@ -123,8 +123,16 @@ impl Drop for Running {
     }
 }
 
-static TABLE: HostTable =
-    HostTable { begin, read_body, send_head, write, send_file, tls_variable, log: log_record };
+static TABLE: HostTable = HostTable {
+    begin,
+    read_body,
+    send_head,
+    write,
+    send_file,
+    tls_variable,
+    server_metrics,
+    log: log_record,
+};
 
 /// # Safety
 /// `exchange` is null or the pointer that `serve` passed, during that call.
@@ -192,6 +200,16 @@ unsafe extern "C" fn tls_variable(
         if let Some(value) = exchange.tls_variable(unsafe { bytes(name, length) }) {
             // SAFETY: the library's function with its place; bytes with their length.
             unsafe { answer(place, value.as_ptr(), value.len()) };
+        }
+    })
+}
+
+unsafe extern "C" fn server_metrics(answer: Answer, place: *mut c_void) {
+    guard("server_metrics", || {
+        if let Some(metrics) = scoreboard::read() {
+            let bytes = metrics.encode();
+            // SAFETY: the library's function with its place; bytes with their length.
+            unsafe { answer(place, bytes.as_ptr(), bytes.len()) };
         }
     })
 }

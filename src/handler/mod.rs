@@ -1,16 +1,16 @@
 //! The content handler: `checks` and `ownership` decide whether a request may run, `embedded` and
 //! `daemon` run it; `flusher` sends what an embedded application has produced when it pauses.
+//! `answers` is for daemons that ask.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.
 
+mod answers;
 mod checks;
 mod daemon;
 mod embedded;
 mod flusher;
 mod ownership;
-
-pub(crate) use embedded::child_start;
 
 use std::ffi::CStr;
 
@@ -24,7 +24,8 @@ use crate::{
     apache::{
         Request, Server,
         hook::{RequestHook, Status},
-        module,
+        module::{self, MainState},
+        pool::Pool,
     },
     mapping::{RequestLookups, alias_of},
     request::{Failure, Job},
@@ -54,6 +55,12 @@ impl RequestHook for Handle {
             Err(failure) => failure.report(request),
         }
     }
+}
+
+/// Starts what a child needs before its first request.
+pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<'static>) {
+    answers::child_start(server, main);
+    embedded::child_start(server, main, pool);
 }
 
 /// The script that WSGIHandlerScript binds to the handler's name.

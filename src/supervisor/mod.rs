@@ -1,12 +1,14 @@
 //! The process manager seen from httpd's parent: its start and restart (`start`), the sockets and
-//! memory that outlive configurations (`memory`), and the way a child reaches a group (`link`).
+//! memory that outlive configurations (`memory`), the way a child reaches a group (`link`), and the
+//! one that daemons have to ask the children (`questions`).
 //!
 //! Invariant: whatever belongs to a group *name* (listener, slots, process table) is made once
 //! and kept for the life of the parent, so that old httpd children and new daemons meet.
 
 mod link;
 mod memory;
+mod questions;
 mod start;
 
 pub(crate) use link::{Connection, Link};
-pub(crate) use start::{hand_over, leave_to_child};
+pub(crate) use start::{hand_over, leave_to_child, questions};

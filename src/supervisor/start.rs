@@ -16,7 +16,7 @@ use wsgi_core::{
 };
 use wsgi_ipc::socket;
 
-use super::memory::GroupMemory;
+use super::{memory::GroupMemory, questions::Questions};
 use crate::{
     apache::{
         Server, log,
@@ -47,6 +47,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(300);
 #[derive(Default)]
 struct Parent {
     groups: BTreeMap<String, GroupMemory>,
+    /// How daemons ask httpd's children, once a group may.
+    questions: Option<Questions>,
     running: Option<Running>,
     quick_deaths: u32,
     pid: u32,
@@ -89,6 +91,7 @@ pub(crate) fn hand_over(server: Server<'_>, main: &MainState) -> Result<(), Stri
         // Set once for a configuration; a second post_config gets a configuration of its own.
         group.link.set(link).ok();
     }
+    parent.open_questions(resolved).map_err(|error| error.to_string())?;
     parent.start_and_configure(server, main, resolved)?;
     stop_with(server);
     Ok(())
@@ -106,6 +109,14 @@ impl Parent {
                 Ok(entry.insert(GroupMemory::create(group)?))
             }
         }
+    }
+
+    fn open_questions(&mut self, resolved: &Resolved) -> io::Result<()> {
+        let may_ask = resolved.groups.values().any(|group| group.spec.engine.server_metrics);
+        if may_ask && self.questions.is_none() {
+            self.questions = Some(Questions::new()?);
+        }
+        Ok(())
     }
 
     fn start_and_configure(
@@ -156,8 +167,12 @@ impl Parent {
             let stderr = io::stderr();
             let error_log = home.error_log().unwrap_or_else(|| stderr.as_fd());
             let [listener, slots, table] = memory.descriptors();
+            let mut descriptors = vec![listener, slots, table, error_log];
+            if group.spec.engine.server_metrics {
+                descriptors.extend(self.questions.as_ref().and_then(Questions::askers));
+            }
             let message = control::encode(&ToSupervisor::Group(Box::new(group.spec.clone())))?;
-            socket::send_packet(control, &message, &[listener, slots, table, error_log])?;
+            socket::send_packet(control, &message, &descriptors)?;
         }
         socket::send_packet(control, &control::encode(&ToSupervisor::Commit)?, &[])
     }
@@ -222,6 +237,15 @@ pub(crate) fn leave_to_child(server: Server<'_>) {
     // Closes this child's copy of the control socket: the parent's end must be its only one.
     parent.running = None;
     parent.groups.clear();
+    if let Some(questions) = &mut parent.questions {
+        questions.leave_asking();
+    }
+}
+
+/// In an httpd child: what daemons may ask, where one may.
+pub(crate) fn questions(server: Server<'_>) -> Option<Questions> {
+    let parent = parent(server)?.try_borrow().ok()?;
+    parent.questions.clone()
 }
 
 /// httpd's news about the supervisor.

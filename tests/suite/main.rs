@@ -39,6 +39,7 @@ mod restarts;
 mod restrict;
 mod rolling;
 mod rows;
+mod server_metrics;
 mod service;
 mod signals;
 mod slow_clients;

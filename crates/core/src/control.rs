@@ -17,6 +17,11 @@ pub mod descriptor {
     pub const CONTROL: i32 = 4;
     /// The group's request slots (`wsgi_ipc::scoreboard`).
     pub const SLOTS: i32 = 5;
+    /// Where to ask httpd's children (`wsgi_ipc::questions`), if the group may; otherwise nothing
+    /// of use.
+    pub const QUESTIONS: i32 = 6;
+    /// The first number that is free.
+    pub const END: i32 = 7;
 }
 
 /// Descriptor of the supervisor's control socket to httpd's parent.
@@ -79,6 +84,8 @@ pub struct EngineSpec {
     pub user: Option<(String, String)>,
     /// What becomes of a script that has changed; of httpd's children, nothing but `Restart`.
     pub reload: ReloadMode,
+    /// Whether applications may see httpd's scoreboard.
+    pub server_metrics: bool,
     /// Scripts to run at start, in configuration order.
     pub import_scripts: Vec<ImportScript>,
     /// `WSGIPythonOptimize`.
@@ -101,7 +108,7 @@ impl EngineSpec {
 }
 
 /// A daemon group as the supervisor starts it. Descriptors attached to the message, in this
-/// order: listener, slots, process table, error log.
+/// order: listener, slots, process table, error log and, if the group may ask httpd's children, where.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// What the daemons' CPython hosts need; `engine.process_group` is the group's name.

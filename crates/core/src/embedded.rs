@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -98,6 +98,9 @@ pub struct HostTable {
         answer: Answer,
         place: *mut c_void,
     ),
+    /// Copies httpd's scoreboard: `answer` is called once with `place` and the bytes of
+    /// [`crate::server_metrics`], or not at all. Any thread of the child may call it.
+    pub server_metrics: unsafe extern "C" fn(answer: Answer, place: *mut c_void),
     /// Logs a record (UTF-8) of the request, or of the server when `exchange` is null.
     pub log:
         unsafe extern "C" fn(exchange: *mut c_void, level: u8, record: *const u8, length: usize),

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod mtime;
 pub mod ownership;
 pub mod reason;
+pub mod server_metrics;
 pub mod timers;
 pub mod version;
 mod wire;

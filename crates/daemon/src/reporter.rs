@@ -3,19 +3,25 @@
 
 use std::{
     collections::HashMap,
+    os::fd::AsFd,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use wsgi_core::{
     control::{FromDaemon, ImportScript},
     level::Level,
 };
+use wsgi_ipc::questions;
 use wsgi_python::Notices;
 
 use crate::state::Daemon;
 
 /// Scripts that are reported at most: beyond that, replacements load the rest when it is asked for.
 const MOST: usize = 500;
+
+/// How long an answer of httpd's children is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Passes on what Python tells.
 pub(crate) struct Reporter {
@@ -49,6 +55,10 @@ impl Reporter {
 impl Notices for Reporter {
     fn log(&self, level: Level, record: &str) {
         self.daemon.log.log(level, record);
+    }
+
+    fn server_metrics(&self) -> Option<Vec<u8>> {
+        questions::ask(self.daemon.questions.as_ref()?.as_fd(), PATIENCE)
     }
 
     fn loaded(&self, script: &ImportScript) {

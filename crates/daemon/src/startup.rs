@@ -22,6 +22,8 @@ pub(crate) struct Descriptors {
     pub(crate) control: OwnedFd,
     /// The group's slots.
     pub(crate) slots: OwnedFd,
+    /// Where to ask httpd's children, if the group may.
+    pub(crate) questions: Option<OwnedFd>,
 }
 
 /// Why a process cannot begin.
@@ -44,7 +46,8 @@ impl Descriptors {
         let listener = take(descriptor::LISTENER, FileType::Socket)?;
         let control = take(descriptor::CONTROL, FileType::Socket)?;
         let slots = take(descriptor::SLOTS, FileType::RegularFile)?;
-        Ok(Self { listener, control, slots })
+        let questions = take(descriptor::QUESTIONS, FileType::Socket).ok();
+        Ok(Self { listener, control, slots, questions })
     }
 }
 

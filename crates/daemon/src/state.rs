@@ -57,6 +57,8 @@ pub(crate) struct Daemon {
     pub(crate) listener: OwnedFd,
     /// The control socket to the supervisor.
     pub(crate) control: OwnedFd,
+    /// Where to ask httpd's children, if the group may.
+    pub(crate) questions: Option<OwnedFd>,
     /// Standard error.
     pub(crate) log: ErrorLog,
     /// Wakes the watcher.
@@ -107,6 +109,7 @@ impl Daemon {
             slots: Slots::map(descriptors.slots.as_fd(), spec.slots)?,
             listener: descriptors.listener,
             control: descriptors.control,
+            questions: descriptors.questions,
             log,
             wake,
             workers: (0..spec.slots_per_process()).map(|_| WorkerState::default()).collect(),

@@ -94,7 +94,8 @@ fn setup(spec: GroupSpec) -> Setup {
     let (supervisor, control) = socket::pair().unwrap();
     let slots = Slots::create(SLOTS).unwrap();
     let httpd = Slots::map(slots.as_fd(), SLOTS).unwrap();
-    let descriptors = Descriptors { listener: listener.socket, control, slots };
+    let listening = listener.socket;
+    let descriptors = Descriptors { listener: listening, control, slots, questions: None };
     let daemon = Daemon::new(spec, 9, 2, descriptors).unwrap();
     Setup { daemon, address: listener.address, supervisor, httpd, host: Fake::default() }
 }

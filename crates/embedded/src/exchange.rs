@@ -118,11 +118,19 @@ impl Exchange for HostExchange {
     }
 }
 
+/// A copy of httpd's scoreboard, as [`wsgi_core::server_metrics`] encodes it.
+pub(crate) fn server_metrics(host: &HostTable) -> Option<Vec<u8>> {
+    let mut value: Option<Vec<u8>> = None;
+    // SAFETY: the host's function; `take_value` is given the pointer to a value that it expects.
+    unsafe { (host.server_metrics)(take_value, (&raw mut value).cast()) };
+    value
+}
+
 unsafe extern "C" fn take_value(place: *mut c_void, bytes: *const u8, length: usize) {
     guard("take_value", (), || {
         // SAFETY: the host passes bytes with their length for the call.
         let value = unsafe { slice(bytes, length) }.to_vec();
-        // SAFETY: `tls_variable` passes a pointer to its value, which nobody uses meanwhile.
+        // SAFETY: its callers pass a pointer to their value, which nobody uses meanwhile.
         if let Some(place) = unsafe { place.cast::<Option<Vec<u8>>>().as_mut() } {
             *place = Some(value);
         }

@@ -21,7 +21,7 @@ use wsgi_core::{
 };
 use wsgi_python::{Notices, Runtime};
 
-use exchange::{HostExchange, log_to_host, slice, tell};
+use exchange::{HostExchange, log_to_host, server_metrics, slice, tell};
 use guard::guard;
 
 /// What [`start`] leaves for the requests.
@@ -148,5 +148,9 @@ impl Notices for HostLog {
     fn log(&self, level: Level, record: &str) {
         // SAFETY: a null exchange means the server.
         unsafe { log_to_host(&self.0, std::ptr::null_mut(), level, record) }
+    }
+
+    fn server_metrics(&self) -> Option<Vec<u8>> {
+        server_metrics(&self.0)
     }
 }

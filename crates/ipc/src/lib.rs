@@ -6,6 +6,7 @@
 pub mod logline;
 pub mod memory;
 pub mod process;
+pub mod questions;
 pub mod scoreboard;
 pub mod socket;
 pub mod spool;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use wsgi_core::{control::ImportScript, level::Level};
+use wsgi_core::{control::ImportScript, level::Level, server_metrics::ServerMetrics};
 
 use crate::{
     lease::Lease,
@@ -20,6 +20,11 @@ const LONGEST: usize = 7000;
 pub trait Notices: Send + Sync {
     /// Logs one record, without a newline.
     fn log(&self, level: Level, record: &str);
+
+    /// A copy of httpd's scoreboard, as [`wsgi_core::server_metrics`] encodes it. May wait.
+    fn server_metrics(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// A script was loaded into the interpreter of this application group.
     fn loaded(&self, _script: &ImportScript) {}
@@ -40,6 +45,11 @@ thread_local! {
 pub(crate) fn install(notices: Box<dyn Notices>) {
     // A second runtime is refused by its own OnceLock, so a refusal here loses nothing.
     NOTICES.set(notices).ok();
+}
+
+/// httpd's scoreboard, where the process can have it. May block: call detached.
+pub(crate) fn server_metrics() -> Option<ServerMetrics> {
+    ServerMetrics::decode(&NOTICES.get()?.server_metrics()?).ok()
 }
 
 /// Tells that a script was loaded. Call detached.

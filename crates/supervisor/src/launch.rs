@@ -105,6 +105,8 @@ pub(crate) struct Passed<'a> {
     pub(crate) slots: BorrowedFd<'a>,
     /// The group's error log.
     pub(crate) error_log: BorrowedFd<'a>,
+    /// Where the group may ask httpd's children.
+    pub(crate) questions: Option<BorrowedFd<'a>>,
 }
 
 /// Starts a process of a group. Only the main thread may: the kernel sends the signal of the
@@ -117,6 +119,7 @@ pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
         rustix::fs::Mode::empty(),
     )?;
+    let questions = passed.questions.map_or(null.as_raw_fd(), |end| end.as_raw_fd());
     let title = spec.display_name.as_ref().unwrap_or(&spec.program);
     let arguments = [text(title)?];
     let variables = environment::build(spec);
@@ -136,6 +139,7 @@ pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched
             (passed.listener.as_raw_fd(), descriptor::LISTENER),
             (daemon_end.as_raw_fd(), descriptor::CONTROL),
             (passed.slots.as_raw_fd(), descriptor::SLOTS),
+            (questions, descriptor::QUESTIONS),
         ],
         report: report.as_raw_fd(),
     };
@@ -174,7 +178,7 @@ struct Child {
     root: Option<CString>,
     directory: Option<CString>,
     supervisor: i32,
-    descriptors: [(RawFd, RawFd); 6],
+    descriptors: [(RawFd, RawFd); 7],
     report: RawFd,
 }
 
@@ -215,7 +219,7 @@ impl Child {
         }
         self.die_with_supervisor()?;
         reset_signals();
-        close_on_exec(descriptor::SLOTS + 1);
+        close_on_exec(descriptor::END);
         // SAFETY: live C strings and null-terminated arrays of live C strings.
         unsafe {
             libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.variables.as_ptr())

@@ -160,20 +160,25 @@ impl Supervisor {
         );
     }
 
-    fn obey(&mut self, message: ToSupervisor, descriptors: Vec<OwnedFd>) {
+    fn obey(&mut self, message: ToSupervisor, mut descriptors: Vec<OwnedFd>) {
         match message {
             _ if self.is_stopping => {}
-            ToSupervisor::Group(spec) => match <[OwnedFd; 4]>::try_from(descriptors) {
-                Ok([listener, slots, table, error_log]) => {
-                    let spec = *spec;
-                    self.incoming.push(Handover { spec, listener, slots, table, error_log });
+            ToSupervisor::Group(spec) => {
+                let questions = if descriptors.len() == 5 { descriptors.pop() } else { None };
+                match <[OwnedFd; 4]>::try_from(descriptors) {
+                    Ok([listener, slots, table, error_log]) => {
+                        let spec = *spec;
+                        let handover =
+                            Handover { spec, listener, slots, table, error_log, questions };
+                        self.incoming.push(handover);
+                    }
+                    Err(found) => {
+                        let name = &spec.engine.process_group;
+                        let count = found.len();
+                        self.complain(&format!("group '{name}' came with {count} descriptors"));
+                    }
                 }
-                Err(found) => {
-                    let name = &spec.engine.process_group;
-                    let count = found.len();
-                    self.complain(&format!("group '{name}' came with {count} descriptors"));
-                }
-            },
+            }
             ToSupervisor::Commit => {
                 self.unclaimed_until = None;
                 self.commit();

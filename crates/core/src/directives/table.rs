@@ -338,7 +338,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIServerMetrics",
-        (Global, Flag, EffectLater),
+        (Global, Flag, Acts),
         "Off",
         "Whether mod_wsgi.server_metrics() works in embedded interpreters.",
         |l| b::global_flag(l, |g| &mut g.server_metrics),

@@ -46,7 +46,7 @@ fn daemon(timers: Timers) -> (&'static Daemon, OwnedFd) {
     let (supervisor, control) = socket::pair().unwrap();
     let slots = Slots::create(2 * THREADS).unwrap();
     let listener = Listener::create(1).unwrap().socket;
-    let descriptors = Descriptors { listener, control, slots };
+    let descriptors = Descriptors { listener, control, slots, questions: None };
     let spec = GroupSpec {
         threads: THREADS,
         slots: 2 * THREADS,

@@ -5,19 +5,25 @@ use std::time::Duration;
 use pyo3_ffi as ffi;
 use wsgi_core::metrics::{Done, Phase, Report, Times, Usage};
 
+use super::{
+    entries::{Entries, int, wide},
+    server_metrics,
+};
+
 use crate::{
     guard::guard,
     metrics::{Cumulative, Sample},
-    object::{Object, Py, PyResult, Ref},
+    object::{Object, Py, PyResult},
     runtime::Runtime,
     types::{Table, method},
 };
 
 /// The functions.
-pub(super) static METHODS: Table<[ffi::PyMethodDef; 4]> = Table::new([
+pub(super) static METHODS: Table<[ffi::PyMethodDef; 5]> = Table::new([
     method(c"start_recording_metrics", start_recording_metrics, ffi::METH_NOARGS),
     method(c"request_metrics", request_metrics, ffi::METH_NOARGS),
     method(c"process_metrics", process_metrics, ffi::METH_NOARGS),
+    method(c"server_metrics", server_metrics::server_metrics, ffi::METH_NOARGS),
     ffi::PyMethodDef::zeroed(),
 ]);
 
@@ -57,60 +63,6 @@ unsafe extern "C" fn process_metrics(
     })
 }
 
-/// A dictionary with names for keys.
-struct Entries<'py>(Object<'py>);
-
-impl<'py> Entries<'py> {
-    fn new(py: Py<'py>) -> PyResult<Self> {
-        py.dict().map(Self)
-    }
-
-    fn py(&self) -> Py<'py> {
-        self.0.py()
-    }
-
-    fn object(&self, name: &str, value: &Ref<'_>) -> PyResult<()> {
-        self.0.set_item_named(name, value)
-    }
-
-    fn int(&self, name: &str, value: u64) -> PyResult<()> {
-        self.object(name, &*int(self.py(), value)?)
-    }
-
-    fn float(&self, name: &str, value: f64) -> PyResult<()> {
-        self.object(name, &*self.py().float(value)?)
-    }
-
-    fn stamp(&self, name: &str, microseconds: i64) -> PyResult<()> {
-        self.float(name, seconds(microseconds))
-    }
-
-    fn list(
-        &self,
-        name: &str,
-        values: impl IntoIterator<Item = PyResult<Object<'py>>>,
-    ) -> PyResult<()> {
-        let values = values.into_iter().collect::<PyResult<Vec<_>>>()?;
-        self.object(name, &*self.py().list(values)?)
-    }
-}
-
-fn int(py: Py<'_>, value: u64) -> PyResult<Object<'_>> {
-    py.int(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-/// A number of things as Python counts them.
-fn wide(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// µs since the epoch as Python's times in seconds.
-fn seconds(microseconds: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "exact for every date that can occur")]
-    let microseconds = microseconds as f64;
-    microseconds / 1_000_000.0
-}
-
 /// What `request_metrics()` returns.
 fn interval<'py>(py: Py<'py>, sample: &Sample) -> PyResult<Object<'py>> {
     let (entries, report) = (Entries::new(py)?, &sample.report);
@@ -135,7 +87,7 @@ fn interval<'py>(py: Py<'py>, sample: &Sample) -> PyResult<Object<'py>> {
     }
     entries.int("gil_wait_count", report.lock_waits)?;
     add_slots(&entries, &report.slots)?;
-    Ok(entries.0)
+    Ok(entries.finish())
 }
 
 fn add_rates(entries: &Entries<'_>, report: &Report) -> PyResult<()> {
@@ -221,8 +173,8 @@ fn since_the_beginning<'py>(py: Py<'py>, cumulative: &Cumulative) -> PyResult<Ob
         let thread = Entries::new(py)?;
         thread.int("thread_id", wide(place + 1))?;
         thread.int("request_count", *count)?;
-        Ok(thread.0)
+        Ok(thread.finish())
     };
     entries.list("threads", totals.slots.iter().map(thread))?;
-    Ok(entries.0)
+    Ok(entries.finish())
 }

@@ -1,11 +1,15 @@
 //! The modules `mod_wsgi` and `apache` as applications import them.
 //!
 //! `events.rs` keeps the subscribers and the requests in progress, `functions.rs` has the
-//! functions, `metrics.rs` those that tell what requests cost. The module object's own memory holds a pointer to the [`Events`] of its interpreter.
+//! functions, `metrics.rs` and `server_metrics.rs` those that tell what requests cost and what httpd
+//! does, in dictionaries of `entries.rs`. The module object's own memory holds a pointer to the
+//! [`Events`] of its interpreter.
 
+mod entries;
 pub(crate) mod events;
 mod functions;
 mod metrics;
+mod server_metrics;
 
 use pyo3_ffi as ffi;
 use wsgi_core::{control::EngineSpec, version};

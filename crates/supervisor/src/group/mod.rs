@@ -50,6 +50,8 @@ pub(crate) struct Handover {
     pub(crate) table: OwnedFd,
     /// Its error log.
     pub(crate) error_log: OwnedFd,
+    /// Where its processes may ask httpd's children.
+    pub(crate) questions: Option<OwnedFd>,
 }
 
 /// Numbers members, and watches their descriptors.
@@ -76,6 +78,7 @@ pub(crate) struct Group {
     spec: GroupSpec,
     listener: OwnedFd,
     slots: OwnedFd,
+    questions: Option<OwnedFd>,
     log: ErrorLog,
     boards: Boards,
     blocks: Blocks,
@@ -111,6 +114,7 @@ impl Group {
             spec: handover.spec,
             listener: handover.listener,
             slots: handover.slots,
+            questions: handover.questions,
             last_epoch: boards.table.newest_epoch(),
             boards,
             members: Vec::new(),
@@ -166,6 +170,7 @@ impl Group {
         self.spec = handover.spec;
         self.listener = handover.listener;
         self.slots = handover.slots;
+        self.questions = handover.questions;
         self.boards = boards;
         self.is_ending = false;
         self.linger = None;

@@ -139,6 +139,7 @@ impl Group {
             listener: self.listener.as_fd(),
             slots: self.slots.as_fd(),
             error_log: self.log.file(),
+            questions: self.questions.as_ref().map(AsFd::as_fd),
         };
         let Launched { pid, control, setup } = launch::start(&self.spec, passed)?;
         self.prioritize(pid);

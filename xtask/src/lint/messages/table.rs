@@ -639,6 +639,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text says what to write instead, if anything.",
     },
     Message {
+        code: 1050,
+        meaning: "An httpd child could not start the thread that answers `mod_wsgi.server_metrics()` of daemon processes.",
+        remedy: "The text names the reason. Other children answer; where none does, the function returns `None`.",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",

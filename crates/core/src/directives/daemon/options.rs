@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::value::Value;
 use crate::control::ReloadMode;
-use crate::directives::Status::{self, Acts, EffectLater, NotNeeded};
+use crate::directives::Status::{self, Acts, NotNeeded};
 use crate::directives::site::Account;
 
 /// One option of WSGIDaemonProcess.
@@ -117,7 +117,7 @@ daemon_options! {
         switch_interval: f64 = "switch-interval", Acts, default "that of Python, 0.005",
             "Seconds after which a thread is asked to give up the interpreter lock.",
             |v| v.interval();
-        server_metrics: bool = "server-metrics", EffectLater, default "Off",
+        server_metrics: bool = "server-metrics", Acts, default "Off",
             "Whether mod_wsgi.server_metrics() works in this group.",
             |v| v.flag("server metrics flag");
         processes: u32 = "processes", Acts, default "1",

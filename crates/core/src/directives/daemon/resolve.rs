@@ -102,6 +102,8 @@ pub struct DaemonGroup {
     pub threads: u32,
     /// `wsgi.multiprocess`: whether `processes=` was given.
     pub multiprocess: bool,
+    /// Whether applications may see httpd's scoreboard.
+    pub server_metrics: bool,
     /// `wsgi.run_once`.
     pub run_once: bool,
     /// Backlog of the listening socket.
@@ -233,8 +235,7 @@ impl DaemonProcess {
             working_directory: options.home.clone().or(own_home),
             lang: unless_empty(options.lang.as_deref()),
             locale: unless_empty(options.locale.as_deref()),
-            display_name: unless_empty(options.display_name.as_deref())
-                .map(|name| self.title(name)),
+            display_name: self.display_name(),
             python_home: unless_empty(options.python_home.as_deref())
                 .or(defaults.python_home.map(str::to_owned)),
             python_path: unless_empty(options.python_path.as_deref()),
@@ -245,6 +246,7 @@ impl DaemonProcess {
             processes: options.processes.unwrap_or(1),
             threads: options.threads.unwrap_or(THREADS),
             multiprocess: options.processes.is_some(),
+            server_metrics: options.server_metrics.unwrap_or(false),
             run_once: options.threads == Some(1) && options.maximum_requests == Some(1),
             listen_backlog: options.listen_backlog.unwrap_or(LISTEN_BACKLOG),
             shutdown_timeout: unless_zero(options.shutdown_timeout.or(Some(SHUTDOWN_TIMEOUT))),
@@ -268,6 +270,10 @@ impl DaemonProcess {
             reload_on: options.reload_on.clone().unwrap_or_default(),
             timers: self.timers(),
         })
+    }
+
+    fn display_name(&self) -> Option<String> {
+        unless_empty(self.options.display_name.as_deref()).map(|name| self.title(name))
     }
 
     /// Whom the processes run as: `user=` has no effect unless httpd can switch users.

@@ -57,6 +57,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         processes: 1,
         threads: 15,
         multiprocess: false,
+        server_metrics: false,
         run_once: false,
         listen_backlog: 100,
         shutdown_timeout: Some(Duration::from_secs(5)),
