@@ -1,9 +1,13 @@
-//! One line of the configuration: from httpd's command to the directive table and back.
+//! One line of the configuration: from httpd's command to the directive table and back; and the
+//! review of all of them.
 
 use std::sync::PoisonError;
 
 use wsgi_core::{
-    directives::{self, Arguments, Context, DIRECTIVES, NoticeLevel, Scope, Site, Target},
+    directives::{
+        self, Arguments, Context, DIRECTIVES, Notice, NoticeLevel, Scope, ServerId, Site, Target,
+        TreeLine,
+    },
     level::Level,
 };
 
@@ -11,8 +15,10 @@ use crate::{
     apache::{
         Server, log,
         module::{self, After, DirState, Line, MainState, Place, ServerState},
+        tree,
     },
     facts::HttpdFacts,
+    resolved::Resolved,
 };
 
 /// Carries out a line; the error is the text that httpd shows.
@@ -47,18 +53,45 @@ pub(crate) fn run(
     };
     let notices = directives::apply(directive, arguments, &site, target, &facts)
         .map_err(|error| error.to_string())?;
+    tell(line.server, &notices);
+    Ok(match directive.arguments {
+        Arguments::Section => After::LinesInside,
+        _ => After::NextLine,
+    })
+}
+
+/// Tells the operator what was noticed.
+fn tell(server: Server<'_>, notices: &[Notice]) {
     for notice in notices {
         let level = match notice.level {
             NoticeLevel::Warning => Level::WARNING,
             NoticeLevel::Info => Level::INFO,
             NoticeLevel::Debug => Level::DEBUG,
         };
-        log::server(line.server, level, notice.code, &notice.text);
+        log::server(server, level, notice.code, &notice.text);
     }
-    Ok(match directive.arguments {
-        Arguments::Section => After::LinesInside,
-        _ => After::NextLine,
-    })
+}
+
+/// Tells what is odd about the complete configuration.
+pub(crate) fn review(main: &MainState, server: Server<'_>, resolved: &Resolved) {
+    let typed = main.typed.lock().unwrap_or_else(PoisonError::into_inner);
+    let groups: Vec<_> = typed
+        .daemon_processes
+        .iter()
+        .filter_map(|process| Some(&resolved.groups.get(&process.name)?.definition))
+        .collect();
+    // Names of directives and paths of files are text; where they are not, nobody looks for them.
+    let lines: Vec<_> = tree::lines(server)
+        .map(|line| TreeLine {
+            directive: line.directive.to_str().unwrap_or_default(),
+            arguments: line.arguments.to_str().unwrap_or_default(),
+            server: ServerId(line.host),
+            file: line.file.to_str().unwrap_or_default(),
+            line: line.number,
+        })
+        .collect();
+    let facts = HttpdFacts::new(main, server);
+    tell(server, &directives::review(&typed, &groups, &lines, &facts));
 }
 
 /// Called when the lines inside of a section have been read.

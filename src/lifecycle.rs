@@ -13,7 +13,7 @@ use crate::{
         process,
         text::c_string,
     },
-    handler,
+    directives, handler,
     resolved::Resolved,
     supervisor,
 };
@@ -27,7 +27,10 @@ impl ConfigurationHook for Check {
     fn run(server: Server<'_>) -> Status {
         let Some(main) = main_of(server) else { return Status::Http(500) };
         match Resolved::resolve(main, server) {
-            Ok(_) => Status::Ok,
+            Ok(resolved) => {
+                directives::review(main, server, &resolved);
+                Status::Ok
+            }
             Err(why) => refuse(&why),
         }
     }

@@ -42,6 +42,7 @@ pub(crate) mod server;
 pub(crate) mod table;
 pub(crate) mod temporary;
 pub(crate) mod text;
+pub(crate) mod tree;
 
 pub(crate) use request::Request;
 pub(crate) use server::Server;

@@ -179,7 +179,7 @@ one! {
         )
         .modules(&["auth_basic", "authn_core", "authz_user"])
         .start();
-        server.expect_log("WSGI0041");
+        server.expect_log("WSGI0041").allow_log("WSGI1046");
         assert_eq!(answer(&server, "alice:x").0, 500);
     }
 

@@ -37,6 +37,7 @@ mod regression;
 mod reload;
 mod restarts;
 mod restrict;
+mod review;
 mod rolling;
 mod rows;
 mod server_metrics;

@@ -135,7 +135,7 @@ one! {
         )
         .file("service.py", RUNS)
         .start();
-        server.expect_log("WSGI1011");
+        server.expect_log("WSGI1011").expect_log("WSGI1044");
         assert_eq!(server.get("/").status(), 500);
     }
 }

@@ -226,11 +226,12 @@ impl Builder {
         text
     }
 
-    /// Asserts that `httpd -t` accepts.
+    /// Asserts that `httpd -t` accepts, and gives what it says.
     #[track_caller]
-    pub fn accepted(&self) {
+    pub fn accepted(&self) -> String {
         let (accepted, text) = self.check();
         assert!(accepted, "httpd -t refuses:\n{}\n{text}", self.body);
+        text
     }
 }
 

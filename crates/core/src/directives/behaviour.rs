@@ -25,6 +25,14 @@ pub(crate) fn scoped_name(
     Ok(())
 }
 
+/// WSGIProcessGroup name.
+pub(crate) fn process_group(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    let name = line.take_one()?;
+    line.note_group(Some(&name), false);
+    line.scoped().process_group = Some(name);
+    Ok(())
+}
+
 /// One `On`/`Off` setting of the whole httpd.
 pub(crate) fn global_flag(
     line: &mut Line<'_>,

@@ -62,6 +62,23 @@ pub struct ImportScript {
     pub server: ServerId,
 }
 
+/// A line that names a process group, for the review of the complete configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupReference {
+    /// The directive of the line.
+    pub directive: &'static str,
+    /// The name, which is no variable.
+    pub name: String,
+    /// Whether it only selects what else is said about the group, and sends no request there.
+    pub is_selector: bool,
+    /// Server of the line.
+    pub server: ServerId,
+    /// File of the line.
+    pub file: String,
+    /// Line in the file.
+    pub line: u32,
+}
+
 /// One of the scripts for access, users and groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthScript {
@@ -160,6 +177,8 @@ pub struct GlobalConfig {
     pub interpreter_blocks: Vec<InterpreterBlock>,
     /// WSGIDaemonProcess of all servers, in the order given.
     pub daemon_processes: Vec<DaemonProcess>,
+    /// The lines that name process groups.
+    pub group_references: Vec<GroupReference>,
     /// WSGIImportScript and preloaded aliases, in the order given.
     pub import_scripts: Vec<ImportScript>,
     /// Whether a script that runs in httpd's children was configured.

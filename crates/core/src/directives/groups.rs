@@ -2,6 +2,7 @@
 
 use super::config::ImportScript;
 use super::line::Line;
+use super::nearest::suggestion;
 use super::site::{ConfigError, ServerId};
 use super::value::shown;
 
@@ -69,10 +70,10 @@ fn check_group(line: &mut Line<'_>, name: &str) -> Result<(), ConfigError> {
     };
     let groups = &line.global()?.daemon_processes;
     let Some(group) = groups.iter().find(|group| group.name == name) else {
-        return refuse(
-            "WSGI process group not yet configured.",
-            "its WSGIDaemonProcess must stand before this line",
-        );
+        let names = groups.iter().map(|group| group.name.as_str());
+        let why =
+            format!("its WSGIDaemonProcess must stand before this line{}", suggestion(name, names));
+        return refuse("WSGI process group not yet configured.", &why);
     };
     let (home_name, here_name) = (facts.server_name(group.server), facts.server_name(here));
     let home = NamedServer { id: group.server, name: home_name.as_deref() };

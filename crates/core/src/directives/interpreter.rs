@@ -208,6 +208,7 @@ pub(crate) fn open_block(line: &mut Line<'_>) -> Result<(), ConfigError> {
         }
         *selector = Some(embedded_if_global(value));
     }
+    line.note_group(block.process_group.as_deref(), true);
     let global = line.global()?;
     global.interpreter_blocks.push(block);
     global.block_is_open = true;

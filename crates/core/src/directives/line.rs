@@ -1,11 +1,12 @@
 //! One line of configuration while it is carried out: its words, its target, its notices.
 
-use super::config::{DirConfig, GlobalConfig, InterpreterOptions, ServerConfig};
+use super::config::{DirConfig, GlobalConfig, GroupReference, InterpreterOptions, ServerConfig};
 use super::scoped::Scoped;
 use super::site::{ConfigError, Facts, Notice, NoticeLevel, Scope, Site, Target};
 use super::value::{flag, shown};
 use super::words::Words;
 use super::{Context, Directive, Status};
+use crate::mapping::is_variable;
 
 /// Directives that may stand inside `<WSGIInterpreterOptions>`.
 const INTERPRETER_DIRECTIVES: &[&str] = &[
@@ -132,6 +133,24 @@ impl<'a> Line<'a> {
     pub(crate) fn note_script_in_children(&mut self) {
         if let Ok(global) = self.global() {
             global.scripts_in_children = true;
+        }
+    }
+
+    /// Notes that the line names a process group. Names that a request gives their meaning, and
+    /// embedded mode, need no group.
+    pub(crate) fn note_group(&mut self, name: Option<&str>, is_selector: bool) {
+        let Some(name) = name.filter(|name| !name.is_empty() && !is_variable(name)) else { return };
+        let (directive, Site { server, file, line, .. }) = (self.directive.name, *self.site);
+        if let Ok(global) = self.global() {
+            let (name, file) = (name.to_owned(), file.to_owned());
+            global.group_references.push(GroupReference {
+                directive: directive.trim_start_matches('<'),
+                name,
+                is_selector,
+                server,
+                file,
+                line,
+            });
         }
     }
 

@@ -17,6 +17,8 @@
 //! * `daemon`: WSGIDaemonProcess with its options and their resolution.
 //! * `python_home`: whether a prefix or venv can be used, and its version.
 //! * `reader`: what the permissions of files let the user of a group do.
+//! * `review`: what is odd about a configuration although each of its lines is right.
+//! * `nearest`: the name that was probably meant.
 //! * `document`: the generated page of documentation.
 //!
 //! Invariant: nothing here has a default before it is resolved, and no value is stored that was
@@ -29,10 +31,12 @@ pub mod document;
 mod groups;
 mod interpreter;
 mod line;
+mod nearest;
 mod proxies;
 mod python_home;
 mod reader;
 mod removed;
+mod review;
 mod scoped;
 mod scripts;
 mod site;
@@ -51,6 +55,7 @@ pub use config::{
 pub use groups::{NamedServer, Visibility, visibility};
 pub use python_home::check_python_home;
 pub use reader::Reader;
+pub use review::{TreeLine, review};
 pub use scoped::{DispatchScript, HandlerScript, HandlerScripts, MapHead, Scoped, TrustedNetwork};
 pub use site::{
     Account, ConfigError, Facts, FileFacts, Notice, NoticeLevel, PythonVersion, Scope, ServerId,

@@ -127,6 +127,7 @@ fn add_alias(line: &mut Line<'_>, mount: Mount, target: String) -> Result<(), Co
         let script = Some(target.as_str()).filter(|target| !target.ends_with('/'));
         import(line, script, process, application)?;
     }
+    line.note_group(options.process_group.as_deref(), false);
     let (file, number) = (line.site.file.to_owned(), line.site.line);
     let alias = ScriptAlias { mount, target, options, file, line: number };
     line.server()?.aliases.push(alias);
@@ -148,6 +149,7 @@ pub(crate) fn handler_script(line: &mut Line<'_>) -> Result<(), ConfigError> {
     let name = word(line, "Name for handler script not supplied.")?;
     let path = word(line, "Location of handler script not supplied.")?;
     let options = options(line, &HANDLER)?;
+    line.note_group(options.process_group.as_deref(), false);
     let script = HandlerScript {
         path,
         process_group: options.process_group,

@@ -66,7 +66,7 @@ pub static DIRECTIVES: &[Directive] = &[
         (ServerOrDirectory, Take1, Acts),
         "embedded",
         "Name of the process group whose processes run the application.",
-        |l| b::scoped_name(l, |s| &mut s.process_group),
+        b::process_group,
     ),
     row(
         "WSGIApplicationGroup",

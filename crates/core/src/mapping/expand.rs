@@ -40,6 +40,12 @@ fn variable_name(value: &str) -> Option<&str> {
     value.strip_prefix("%{ENV:")?.strip_suffix('}')
 }
 
+/// Whether a value may mean something else in each request.
+pub fn is_variable(value: &str) -> bool {
+    let words = ["%{GLOBAL}", "%{SERVER}", "%{HOST}", "%{RESOURCE}"];
+    words.contains(&value) || variable_name(value).is_some()
+}
+
 /// The meaning of a word that does not depend on variables; None for one without meaning.
 fn fixed(value: &str, rules: Rules, lookups: &dyn Lookups) -> Option<String> {
     match value {
@@ -190,6 +196,16 @@ mod tests {
             assert_eq!(process_group(value, &REQUEST), process, "{value:?}");
             assert_eq!(application_group(value, &REQUEST), application, "{value:?}");
             assert_eq!(expand_script_group(value, &REQUEST), script, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn whole_words_are_variables() {
+        for value in ["%{GLOBAL}", "%{SERVER}", "%{HOST}", "%{RESOURCE}", "%{ENV:GROUP}"] {
+            assert!(is_variable(value), "{value}");
+        }
+        for value in ["", "blog", "%", "%{SERVER}-x", "x%{SERVER}", "%{ODD}", "%{ENV:GROUP"] {
+            assert!(!is_variable(value), "{value}");
         }
     }
 

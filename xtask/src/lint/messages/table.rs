@@ -639,6 +639,31 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text says what to write instead, if anything.",
     },
     Message {
+        code: 1042,
+        meaning: "A line names a process group that no WSGIDaemonProcess defines: requests get 500 (WSGI0150), a selector matches nothing.",
+        remedy: "Correct the name, or add the WSGIDaemonProcess.",
+    },
+    Message {
+        code: 1043,
+        meaning: "A line in a virtual host names a process group of a virtual host with another ServerName: requests get 500 (WSGI0152).",
+        remedy: "Define the group outside of virtual hosts, or give both hosts the same ServerName.",
+    },
+    Message {
+        code: 1044,
+        meaning: "A line sends requests to a process group with `threads=0`, which runs service scripts only: requests get 500 (WSGI1011).",
+        remedy: "Name another group, or give that one threads.",
+    },
+    Message {
+        code: 1045,
+        meaning: "Options of a process group get in each other's way.",
+        remedy: "The text says which one has no effect, and why.",
+    },
+    Message {
+        code: 1046,
+        meaning: "A provider of httpd asks a script for users or groups, and no line of the server names one: everybody is refused.",
+        remedy: "Add WSGIAuthUserScript or WSGIAuthGroupScript to the section, unless .htaccess files have them.",
+    },
+    Message {
         code: 1050,
         meaning: "An httpd child could not start the thread that answers `mod_wsgi.server_metrics()` of daemon processes.",
         remedy: "The text names the reason. Other children answer; where none does, the function returns `None`.",

@@ -1,10 +1,11 @@
 //! The line WSGIDaemonProcess: name, options, duplicates.
 
 use super::DaemonProcess;
-use super::options::{DaemonOptions, OPTIONS};
+use super::options::{DaemonOption, DaemonOptions, OPTIONS};
 use super::value::Value;
 use crate::directives::Status;
 use crate::directives::line::Line;
+use crate::directives::nearest::nearest;
 use crate::directives::site::ConfigError;
 use crate::directives::value::shown;
 use crate::directives::words::Malformed;
@@ -42,7 +43,7 @@ fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
     while let Some(pair) = line.words.next_option() {
         let (name, text) = pair.map_err(|Malformed(word)| unknown(&word, "name=value"))?;
         let option = OPTIONS.iter().find(|option| option.name == name);
-        let option = option.ok_or_else(|| unknown(name, &nearest(name)))?;
+        let option = option.ok_or_else(|| unknown(name, &expected(name)))?;
         let value = Value { option: option.name, text: &text, facts: line.facts };
         (option.set)(&mut options, &value)?;
         if option.status == Status::EffectLater {
@@ -79,17 +80,14 @@ fn unknown(given: &str, expected: &str) -> ConfigError {
     ))
 }
 
-/// The known options that look like `name`, in words.
-fn nearest(name: &str) -> String {
-    let plain = |text: &str| text.to_ascii_lowercase().replace('_', "-");
-    let wanted = plain(name);
-    let alike = OPTIONS.iter().find(|option| {
-        option.name == wanted
-            || (!wanted.is_empty()
-                && (option.name.starts_with(&wanted) || wanted.starts_with(option.name)))
-    });
-    match alike {
-        Some(option) => format!("an option of the documentation (perhaps {}=)", option.name),
+/// What is expected instead of an option called `name`, in words.
+fn expected(name: &str) -> String {
+    let plain = name.replace('_', "-");
+    let named = |option: &'static DaemonOption| option.name;
+    let begins = |option: &&DaemonOption| !plain.is_empty() && option.name.starts_with(&plain);
+    let alike = nearest(&plain, OPTIONS.iter().map(named));
+    match alike.or_else(|| OPTIONS.iter().find(begins).map(named)) {
+        Some(option) => format!("an option of the documentation (perhaps {option}=)"),
         None => "an option of the documentation".to_owned(),
     }
 }

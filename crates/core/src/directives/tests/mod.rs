@@ -5,6 +5,7 @@ mod daemon;
 mod merge;
 mod refused;
 mod resolve;
+mod review;
 mod scripts;
 pub(super) mod support;
 mod table;

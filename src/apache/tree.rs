@@ -1,0 +1,84 @@
+//! The lines of the whole configuration, of every module, as httpd has read them.
+
+use std::{ffi::CStr, marker::PhantomData, ptr::NonNull};
+
+use super::{Server, text};
+use crate::ffi;
+
+/// A line of a configuration that lives for `'c`.
+#[derive(Clone, Copy)]
+pub(crate) struct Line<'c> {
+    /// Name of the directive; a section's begins with `<`.
+    pub(crate) directive: &'c CStr,
+    /// The rest of the line.
+    pub(crate) arguments: &'c CStr,
+    /// Configuration file.
+    pub(crate) file: &'c CStr,
+    /// Line in the file.
+    pub(crate) number: u32,
+    /// The virtual host that it stands in, counted from 1 in the order of the file; 0 outside.
+    pub(crate) host: u32,
+}
+
+/// The lines in the order of the file.
+pub(crate) struct Lines<'c> {
+    next: Option<NonNull<ffi::ap_directive_t>>,
+    /// The virtual host whose lines are being read, and how many there were.
+    host: Option<NonNull<ffi::ap_directive_t>>,
+    hosts: u32,
+    of_configuration: PhantomData<&'c ()>,
+}
+
+/// The lines of the configuration of `server`.
+pub(crate) fn lines<'c>(_: Server<'c>) -> Lines<'c> {
+    // SAFETY: httpd sets the pointer while it reads the configuration, before anything runs that
+    // has got a server of it.
+    let first = unsafe { ffi::ap_conftree };
+    Lines { next: NonNull::new(first), host: None, hosts: 0, of_configuration: PhantomData }
+}
+
+impl Lines<'_> {
+    /// The node behind `node`: its first child, or whatever follows it or a section around it.
+    fn step(&mut self, node: &ffi::ap_directive_t) -> Option<NonNull<ffi::ap_directive_t>> {
+        if let Some(child) = NonNull::new(node.first_child) {
+            return Some(child);
+        }
+        let mut node = Some(NonNull::from(node));
+        while let Some(current) = node {
+            if self.host == Some(current) {
+                self.host = None;
+            }
+            // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+            let current = unsafe { current.as_ref() };
+            if let Some(next) = NonNull::new(current.next) {
+                return Some(next);
+            }
+            node = NonNull::new(current.parent);
+        }
+        None
+    }
+}
+
+impl<'c> Iterator for Lines<'c> {
+    type Item = Line<'c>;
+
+    fn next(&mut self) -> Option<Line<'c>> {
+        let pointer = self.next?;
+        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+        let node = unsafe { pointer.as_ref() };
+        // SAFETY: null or a NUL-terminated string of the tree's pool.
+        let directive = unsafe { text::optional(node.directive) }.unwrap_or_default();
+        // SAFETY: as above.
+        let arguments = unsafe { text::optional(node.args) }.unwrap_or_default();
+        // SAFETY: as above.
+        let file = unsafe { text::optional(node.filename) }.unwrap_or_default();
+        if directive.to_bytes().eq_ignore_ascii_case(b"<VirtualHost") {
+            self.hosts += 1;
+            self.host = Some(pointer);
+        }
+        let host = self.host.map_or(0, |_| self.hosts);
+        self.next = self.step(node);
+        let number = u32::try_from(node.line_num).unwrap_or_default();
+        Some(Line { directive, arguments, file, number, host })
+    }
+}
