@@ -26,6 +26,7 @@ mod interpreters;
 mod kept;
 mod limits;
 mod mapping;
+mod merging;
 mod metrics;
 mod output;
 mod ownership;
