@@ -17,8 +17,8 @@ pub mod descriptor {
     pub const CONTROL: i32 = 4;
     /// The group's request slots (`wsgi_ipc::scoreboard`).
     pub const SLOTS: i32 = 5;
-    /// Where to ask httpd's children (`wsgi_ipc::questions`), if the group may; otherwise nothing
-    /// of use.
+    /// Where to ask httpd's children (`wsgi_ipc::questions`), if the group may; otherwise it is
+    /// closed.
     pub const QUESTIONS: i32 = 6;
     /// The first number that is free.
     pub const END: i32 = 7;

@@ -141,6 +141,10 @@ pub(crate) fn start(spec: &GroupSpec, passed: Passed<'_>) -> io::Result<Launched
             (passed.slots.as_raw_fd(), descriptor::SLOTS),
             (questions, descriptor::QUESTIONS),
         ],
+        first_closed: match passed.questions {
+            Some(_) => descriptor::END,
+            None => descriptor::QUESTIONS,
+        },
         report: report.as_raw_fd(),
     };
     // SAFETY: the supervisor has one thread, so the child's copy of the process is whole.
@@ -179,6 +183,8 @@ struct Child {
     directory: Option<CString>,
     supervisor: i32,
     descriptors: [(RawFd, RawFd); 7],
+    /// From this number on nothing is left open.
+    first_closed: RawFd,
     report: RawFd,
 }
 
@@ -219,7 +225,7 @@ impl Child {
         }
         self.die_with_supervisor()?;
         reset_signals();
-        close_on_exec(descriptor::END);
+        close_on_exec(self.first_closed);
         // SAFETY: live C strings and null-terminated arrays of live C strings.
         unsafe {
             libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.variables.as_ptr())
