@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use wsgi_core::{
     decide::{Question, Verdict},
     directives::AuthScript,
-    exchange::{BodyError, Exchange, Pace, SendError},
+    exchange::{BodyError, Exchange, Pace, SendError, Source},
     head::{RequestHead, flag},
     level::Level,
     mapping,
@@ -39,6 +39,7 @@ pub(super) fn ask(request: Request<'_>, script: &AuthScript, question: &Question
     }
     head.script = script.path.as_bytes();
     head.application_group = group.as_bytes();
+    head.log_level = log::level_of_request(request);
     put(request, question, &environ::entries(request).finish(&head))
 }
 
@@ -88,9 +89,9 @@ impl Exchange for LogOnly<'_> {
         Some(request.as_ref()?.tls_variable(&c_string(name))?.to_bytes().to_vec())
     }
 
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
         if let Some(request) = self.0.lock().as_ref() {
-            log::request(*request, level, None, record);
+            log::application(Some(*request), level, record, source);
         }
     }
 }

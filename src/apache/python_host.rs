@@ -15,8 +15,8 @@ use std::{
 
 use wsgi_core::{
     decide::Verdict,
-    embedded::{Answer, EmbeddedTable, HostTable, Reason, failure, served},
-    exchange::{Exchange, Outcome, Pace, SendError},
+    embedded::{Answer, EmbeddedTable, HostTable, LogSource, Reason, failure, served},
+    exchange::{Exchange, Outcome, Pace, SendError, Source},
     head::ResponseHead,
     level::Level,
 };
@@ -305,15 +305,24 @@ unsafe extern "C" fn log_record(
     level: u8,
     record: *const u8,
     length: usize,
+    source: *const LogSource,
 ) {
     guard("log", || {
         let level = Level::from_number(level);
         // SAFETY: the library passes the bytes of a record for the call.
         let record = String::from_utf8_lossy(unsafe { bytes(record, length) });
+        // SAFETY: the library passes null or a place that lasts for the call.
+        let source = unsafe { source.as_ref() };
+        let file = source.map(|source| {
+            // SAFETY: as above, with the bytes of the file's name.
+            String::from_utf8_lossy(unsafe { bytes(source.file, source.length) })
+        });
+        let line = source.map_or(0, |source| source.line);
+        let source = file.as_deref().map(|file| Source { file, line });
         // SAFETY: the library passes null or the pointer that it was given.
         match unsafe { exchange_of(exchange) } {
-            Some(exchange) => exchange.log(level, &record),
-            None => log::process(level, None, &record),
+            Some(exchange) => exchange.log(level, &record, source),
+            None => log::application(None, level, &record, source),
         }
     })
 }

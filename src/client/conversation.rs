@@ -3,8 +3,8 @@
 use std::{io, os::fd::AsFd, time::Instant};
 
 use wsgi_core::{
-    exchange::SendError,
-    frame::{Extent, Header, KEEP, Kind, MORE},
+    exchange::{SendError, Source},
+    frame::{Extent, Header, KEEP, Kind, Located, MORE, SOURCE},
     head::ResponseHead,
     level::Level,
 };
@@ -299,5 +299,10 @@ fn sent(result: Result<(), SendError>) -> Step {
 
 fn log_record(job: &Job<'_>, header: Header, payload: &[u8]) {
     let level = Level::from_number(u8::try_from(header.value).unwrap_or(u8::MAX));
-    log::request(job.request, level, None, &String::from_utf8_lossy(payload));
+    let located = (header.flags & SOURCE != 0).then(|| Located::decode(payload).ok()).flatten();
+    let record = String::from_utf8_lossy(located.map_or(payload, |located| located.record));
+    let file = located.map(|located| String::from_utf8_lossy(located.file));
+    let line = located.map_or(0, |located| located.line);
+    let source = file.as_deref().map(|file| Source { file, line });
+    log::application(Some(job.request), level, &record, source);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use wsgi_core::{
     control::{self, EngineSpec},
-    exchange::{BodyError, Exchange, Outcome, Pace, SendError},
+    exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     head::ResponseHead,
     level::Level,
 };
@@ -55,7 +55,8 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<
 
 fn start(embedded: &Embedded) -> Result<(), String> {
     let is_single_process = std::process::id() == embedded.parent;
-    let spec = EngineSpec { is_single_process, ..embedded.spec.clone() };
+    let log_level = log::process_level();
+    let spec = EngineSpec { is_single_process, log_level, ..embedded.spec.clone() };
     let spec = control::encode(&spec).map_err(|error| error.to_string())?;
     PythonHost::start(&embedded.library, &spec)
 }
@@ -195,8 +196,8 @@ impl Exchange for ApacheExchange<'_> {
         self.with(|side| side.responder.write_file(file, offset, length))?
     }
 
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
         // Once the request is over the engine logs to the process's log.
-        self.with(|side| log::request(side.request, level, None, record)).ok();
+        self.with(|side| log::application(Some(side.request), level, record, source)).ok();
     }
 }

@@ -19,7 +19,7 @@ use wsgi_core::{
 };
 
 use super::Job;
-use crate::apache::{Request, process};
+use crate::apache::{Request, log, process};
 
 /// Means nothing in another root directory unless it lies below that.
 const DOCUMENT_ROOT: u16 = number("DOCUMENT_ROOT");
@@ -71,6 +71,7 @@ pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> Encode
     let mut head = RequestHead::empty();
     head.request_id = request_id;
     head.flags = flags(job, is_https);
+    head.log_level = log::level_of_request(request);
     head.script_mtime = job.script_modified;
     head.request_start = request.start_time();
     head.queue_start = queue_start;
@@ -89,6 +90,7 @@ pub(crate) fn encode_dispatch(
     let (builder, is_https) = entries(job);
     let mut head = RequestHead::empty();
     head.flags = flags(job, is_https);
+    head.log_level = log::level_of_request(job.request);
     head.script = script;
     head.application_group = application_group;
     EncodedHead(builder.finish(&head))

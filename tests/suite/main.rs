@@ -25,6 +25,7 @@ mod input;
 mod interpreters;
 mod kept;
 mod limits;
+mod log_handler;
 mod mapping;
 mod merging;
 mod metrics;

@@ -96,6 +96,8 @@ pub struct EngineSpec {
     pub warnings: Vec<String>,
     /// `WSGIPythonHashSeed` as a number; `None` is random.
     pub hash_seed: Option<u32>,
+    /// What is logged outside requests: this level and what is more severe.
+    pub log_level: Level,
     /// Whether script paths name the same file in any case (`WSGICaseSensitivity Off`).
     pub ignores_case: bool,
 }

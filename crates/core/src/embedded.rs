@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -101,9 +101,27 @@ pub struct HostTable {
     /// Copies httpd's scoreboard: `answer` is called once with `place` and the bytes of
     /// [`crate::server_metrics`], or not at all. Any thread of the child may call it.
     pub server_metrics: unsafe extern "C" fn(answer: Answer, place: *mut c_void),
-    /// Logs a record (UTF-8) of the request, or of the server when `exchange` is null.
-    pub log:
-        unsafe extern "C" fn(exchange: *mut c_void, level: u8, record: *const u8, length: usize),
+    /// Logs a record (UTF-8) of the request, or of the server when `exchange` is null. `source` is
+    /// null or lasts as long as the call.
+    pub log: unsafe extern "C" fn(
+        exchange: *mut c_void,
+        level: u8,
+        record: *const u8,
+        length: usize,
+        source: *const LogSource,
+    ),
+}
+
+/// A [`crate::exchange::Source`] over the C ABI.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct LogSource {
+    /// Name of the file (UTF-8), not terminated.
+    pub file: *const u8,
+    /// Its length.
+    pub length: usize,
+    /// Number of the line.
+    pub line: u32,
 }
 
 /// Takes the bytes of an answer, valid during the call.

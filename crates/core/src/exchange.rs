@@ -37,8 +37,18 @@ pub trait Exchange: Sync {
         None
     }
 
-    /// Logs one record in the context of this request (may contain newlines).
-    fn log(&self, level: Level, record: &str);
+    /// Logs one record in the context of this request (may contain newlines). `source` is what
+    /// `%F` of ErrorLogFormat shows.
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>);
+}
+
+/// Where in an application's code a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// Number of the line, from 1.
+    pub line: u32,
 }
 
 /// What follows a block of the response body.

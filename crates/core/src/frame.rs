@@ -15,7 +15,7 @@
 //! child that the application forked may hold a copy of the connection. After an End with [`KEEP`]
 //! the next request may follow on the same connection.
 
-use crate::wire::{Malformed, Reader};
+use crate::wire::{Malformed, Reader, put_bytes, put_u32};
 
 /// Bytes of a frame header.
 pub const HEADER: usize = 16;
@@ -33,6 +33,9 @@ pub const LAST: u8 = 1;
 /// Bit of [`Header::flags`]: on [`Kind::Request`], httpd would use the connection again; on
 /// [`Kind::End`], the daemon waits on it for the next request.
 pub const KEEP: u8 = 4;
+
+/// Bit of [`Header::flags`] on [`Kind::Log`]: a [`Located`] stands in front of the record.
+pub const SOURCE: u8 = 8;
 
 /// Bit of [`Header::flags`] on [`Kind::Data`]: more follows at once, no need to flush.
 pub const MORE: u8 = 2;
@@ -53,7 +56,7 @@ pub enum Kind {
     Head = 5,
     /// Response body bytes.
     Data = 6,
-    /// A log record of the request; `value` is its level.
+    /// A log record of the request; `value` is its level, [`SOURCE`] a flag.
     Log = 7,
     /// No response was begun: httpd answers with the status in `value`.
     Fail = 8,
@@ -93,7 +96,7 @@ impl Kind {
 pub struct Header {
     /// What follows.
     pub kind: Kind,
-    /// [`LAST`], [`MORE`] or [`KEEP`].
+    /// [`LAST`], [`MORE`], [`KEEP`] or [`SOURCE`].
     pub flags: u8,
     /// Level or status, by kind; otherwise 0.
     pub value: u16,
@@ -177,6 +180,34 @@ impl Extent {
     }
 }
 
+/// A log record with the place in the code that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located<'a> {
+    /// The file, as bytes.
+    pub file: &'a [u8],
+    /// Number of the line.
+    pub line: u32,
+    /// The record.
+    pub record: &'a [u8],
+}
+
+impl<'a> Located<'a> {
+    /// The bytes that stand in front of the record.
+    pub fn encode_place(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.file.len() + 8);
+        put_u32(&mut bytes, self.line);
+        put_bytes(&mut bytes, self.file);
+        bytes
+    }
+
+    /// Reads a payload.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(payload, "log record");
+        let (line, file) = (reader.u32()?, reader.bytes()?);
+        Ok(Self { file, line, record: reader.rest() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +238,14 @@ mod tests {
         assert!(Extent::decode(&beyond.encode()).is_err());
         assert!(Extent::decode(&[0; 15]).is_err());
         assert!(Extent::decode(&[0; 17]).is_err());
+    }
+
+    #[test]
+    fn a_record_keeps_its_place() {
+        let located = Located { file: b"/a/b.py", line: 7, record: b"text" };
+        let bytes = [&*located.encode_place(), located.record].concat();
+        assert_eq!(Located::decode(&bytes), Ok(located));
+        assert!(Located::decode(&bytes[..9]).is_err());
     }
 
     #[test]

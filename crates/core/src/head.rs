@@ -6,6 +6,7 @@
 use crate::{
     headers::Headers,
     keys,
+    level::Level,
     wire::{self, Reader},
 };
 
@@ -25,6 +26,9 @@ pub mod flag {
     pub const IGNORE_ACTIVITY: u32 = 16;
 }
 
+/// The level stands in the last byte of the flags.
+const LEVEL_SHIFT: u32 = 24;
+
 /// What httpd tells the engine about a request, beside its environ entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHead<'a> {
@@ -32,6 +36,8 @@ pub struct RequestHead<'a> {
     pub request_id: u64,
     /// Bits of [`flag`].
     pub flags: u32,
+    /// What of the request's records is logged: this level and what is more severe.
+    pub log_level: Level,
     /// Modification time of the script in µs since the epoch, from httpd's own stat; 0 when
     /// httpd could not tell.
     pub script_mtime: i64,
@@ -108,7 +114,7 @@ impl RequestHeadBuilder {
             *place = EnvironLength::try_from(length).unwrap_or(EnvironLength::MAX).to_le_bytes();
         }
         wire::put_u64(&mut out, head.request_id);
-        wire::put_u32(&mut out, head.flags);
+        wire::put_u32(&mut out, head.flags | u32::from(head.log_level.number()) << LEVEL_SHIFT);
         for time in [head.script_mtime, head.request_start, head.queue_start] {
             wire::put_u64(&mut out, time.cast_unsigned());
         }
@@ -135,6 +141,7 @@ impl<'a> RequestHead<'a> {
         Self {
             request_id: 0,
             flags: 0,
+            log_level: Level::TRACE8,
             script_mtime: 0,
             request_start: 0,
             queue_start: 0,
@@ -156,6 +163,7 @@ impl<'a> RequestHead<'a> {
         }
         let request_id = reader.u64()?;
         let flags = reader.u32()?;
+        let [.., level] = flags.to_le_bytes();
         let script_mtime = reader.u64()?.cast_signed();
         let request_start = reader.u64()?.cast_signed();
         let queue_start = reader.u64()?.cast_signed();
@@ -167,7 +175,8 @@ impl<'a> RequestHead<'a> {
         }
         Ok(Self {
             request_id,
-            flags,
+            flags: flags & !(u32::MAX << LEVEL_SHIFT),
+            log_level: Level::from_number(level),
             script_mtime,
             request_start,
             queue_start,

@@ -32,6 +32,8 @@ impl Level {
     pub const DEBUG: Self = Self(7);
     /// First trace level.
     pub const TRACE1: Self = Self(8);
+    /// Last trace level: everything.
+    pub const TRACE8: Self = Self(15);
 
     /// The level with httpd's number; numbers beyond `trace8` mean `trace8`.
     pub fn from_number(number: u8) -> Self {

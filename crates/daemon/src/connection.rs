@@ -9,7 +9,7 @@ use std::{
 };
 
 use wsgi_core::{
-    exchange::{BodyError, Exchange, Outcome, Pace, SendError},
+    exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     frame::{Extent, Kind},
     head::ResponseHead,
     level::Level,
@@ -134,10 +134,10 @@ impl Exchange for ConnectionExchange<'_> {
         self.output()?.file(file, Extent { offset, length })
     }
 
-    fn log(&self, level: Level, record: &str) {
-        let sent = self
-            .output()
-            .and_then(|mut output| output.log(u16::from(level.number()), record.as_bytes()));
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
+        let number = u16::from(level.number());
+        let sent =
+            self.output().and_then(|mut output| output.log(number, record.as_bytes(), source));
         if sent.is_err() {
             // Nobody listens any more, yet what an application reports must not be lost.
             self.daemon.log.log(level, record);

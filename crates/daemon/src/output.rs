@@ -7,8 +7,8 @@ use std::{
 };
 
 use wsgi_core::{
-    exchange::{Pace, SendError},
-    frame::{Extent, HEADER, Header, KEEP, Kind, MAX_PAYLOAD, MORE},
+    exchange::{Pace, SendError, Source},
+    frame::{Extent, HEADER, Header, KEEP, Kind, Located, MAX_PAYLOAD, MORE, SOURCE},
     head::ResponseHead,
 };
 use wsgi_ipc::socket::TimedStream;
@@ -133,11 +133,25 @@ impl<'a> Output<'a> {
 
     /// Sends a log record at once: it must arrive even when the application crashes right after.
     /// What is held stays held.
-    pub(crate) fn log(&mut self, level: u16, record: &[u8]) -> Result<(), SendError> {
+    pub(crate) fn log(
+        &mut self,
+        level: u16,
+        record: &[u8],
+        source: Option<Source<'_>>,
+    ) -> Result<(), SendError> {
         self.check()?;
-        let record = record.get(..record.len().min(MAX_PAYLOAD)).unwrap_or_default();
-        let header = Header::new(Kind::Log, self.request_id, record.len()).with_value(level);
-        let sent = self.stream.send(&[IoSlice::new(&header.encode()), IoSlice::new(record)]);
+        let (place, flags) = match source {
+            Some(Source { file, line }) => {
+                (Located { file: file.as_bytes(), line, record }.encode_place(), SOURCE)
+            }
+            None => (Vec::new(), 0),
+        };
+        let room = MAX_PAYLOAD.saturating_sub(place.len());
+        let record = record.get(..record.len().min(room)).unwrap_or_default();
+        let header = Header::new(Kind::Log, self.request_id, place.len() + record.len());
+        let header = header.with_value(level).with_flags(flags).encode();
+        let parts = [IoSlice::new(&header), IoSlice::new(&place), IoSlice::new(record)];
+        let sent = self.stream.send(&parts);
         self.judge(sent)
     }
 
@@ -240,7 +254,7 @@ mod tests {
         let (stream, httpd) = stream();
         let mut output = Output::new(&stream, 7, Vec::new());
         output.head(&head()).unwrap();
-        output.log(6, b"note").unwrap();
+        output.log(6, b"note", None).unwrap();
         output.mark(Kind::Abort, 0).unwrap();
         drop(stream);
         let kinds: Vec<(Kind, u16)> =

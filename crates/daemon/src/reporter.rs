@@ -10,6 +10,7 @@ use std::{
 
 use wsgi_core::{
     control::{FromDaemon, ImportScript},
+    exchange::Source,
     level::Level,
 };
 use wsgi_ipc::questions;
@@ -53,12 +54,17 @@ impl Reporter {
 }
 
 impl Notices for Reporter {
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
+        // httpd's default format, which these records have, does not show it.
         self.daemon.log.log(level, record);
     }
 
     fn server_metrics(&self) -> Option<Vec<u8>> {
         questions::ask(self.daemon.questions.as_ref()?.as_fd(), PATIENCE)
+    }
+
+    fn accepts(&self, level: Level) -> bool {
+        self.daemon.log.accepts(level)
     }
 
     fn loaded(&self, script: &ImportScript) {

@@ -291,6 +291,7 @@ impl<'a> Worker<'a> {
                      daemon process group '{}'.",
                     self.daemon.group()
                 ),
+                None,
             );
             return Outcome::Failed(504);
         }
@@ -303,6 +304,7 @@ impl<'a> Worker<'a> {
             exchange.log(
                 Level::ERROR,
                 "WSGI1202: An internal error ended the request; see the daemon's log line.",
+                None,
             );
             Outcome::Failed(500)
         });

@@ -59,7 +59,7 @@ impl Host for Fake {
                 length => exchange.write(&buffer[..length], Pace::More).unwrap(),
             }
         }
-        exchange.log(Level::INFO, "note");
+        exchange.log(Level::INFO, "note", None);
         exchange.write(format!("thread {thread}").as_bytes(), Pace::More).unwrap();
         Outcome::Completed
     }

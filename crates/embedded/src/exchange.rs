@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::guard::guard;
 
 use wsgi_core::{
-    embedded::{HostTable, Reason, failure},
-    exchange::{BodyError, Exchange, Pace, SendError},
+    embedded::{HostTable, LogSource, Reason, failure},
+    exchange::{BodyError, Exchange, Pace, SendError, Source},
     head::ResponseHead,
     level::Level,
 };
@@ -111,10 +111,10 @@ impl Exchange for HostExchange {
         value
     }
 
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
         let _turn = self.turn();
         // SAFETY: the host's exchange is valid.
-        unsafe { log_to_host(&self.host, self.exchange, level, record) }
+        unsafe { log_to_host(&self.host, self.exchange, level, record, source) }
     }
 }
 
@@ -146,9 +146,17 @@ pub(crate) unsafe fn log_to_host(
     exchange: *mut c_void,
     level: Level,
     record: &str,
+    source: Option<Source<'_>>,
 ) {
-    // SAFETY: by the contract above; bytes with their length.
-    unsafe { (host.log)(exchange, level.number(), record.as_ptr(), record.len()) }
+    let source = source.map(|Source { file, line }| LogSource {
+        file: file.as_ptr(),
+        length: file.len(),
+        line,
+    });
+    let source = source.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let (level, start, length) = (level.number(), record.as_ptr(), record.len());
+    // SAFETY: by the contract above; bytes with their length, and a place that outlives the call.
+    unsafe { (host.log)(exchange, level, start, length, source) }
 }
 
 /// Bytes that the host passed.

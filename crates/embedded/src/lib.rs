@@ -16,7 +16,7 @@ use wsgi_core::{
     control::{self, EngineSpec},
     decide::Verdict,
     embedded::{ABI, Answer, EmbeddedTable, HostTable, Reason, served},
-    exchange::Outcome,
+    exchange::{Outcome, Source},
     level::Level,
 };
 use wsgi_python::{Notices, Runtime};
@@ -69,7 +69,7 @@ unsafe extern "C" fn start(
 fn start_runtime(host: HostTable, spec: &[u8]) -> Result<(), String> {
     let spec: EngineSpec =
         control::decode(spec).map_err(|error| format!("bad engine configuration: {error}"))?;
-    let log = Box::new(HostLog(host));
+    let log = Box::new(HostLog { host, level: spec.log_level });
     let runtime = Runtime::start(spec, log).map_err(|error| error.to_string())?;
     // Called once: Runtime::start refuses a second time.
     STARTED.set(Started { host, runtime }).ok();
@@ -142,15 +142,23 @@ fn thread_number() -> u32 {
 }
 
 /// The server's error log.
-struct HostLog(HostTable);
+struct HostLog {
+    host: HostTable,
+    /// What of it is written.
+    level: Level,
+}
 
 impl Notices for HostLog {
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
         // SAFETY: a null exchange means the server.
-        unsafe { log_to_host(&self.0, std::ptr::null_mut(), level, record) }
+        unsafe { log_to_host(&self.host, std::ptr::null_mut(), level, record, source) }
+    }
+
+    fn accepts(&self, level: Level) -> bool {
+        level <= self.level
     }
 
     fn server_metrics(&self) -> Option<Vec<u8>> {
-        server_metrics(&self.0)
+        server_metrics(&self.host)
     }
 }

@@ -8,7 +8,11 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use wsgi_core::{exchange::Exchange, level::Level};
+use wsgi_core::{
+    exchange::{Exchange, Source},
+    head::{RequestHead, flag},
+    level::Level,
+};
 
 use crate::{
     module::events::Progress,
@@ -25,6 +29,8 @@ pub(crate) struct Lease {
     exchange: *const (dyn Exchange + 'static),
     /// The script's path; lives as long as the exchange.
     script: *const [u8],
+    /// What of its records is logged.
+    log_level: Level,
     /// Calls in progress, and [`ENDED`].
     users: AtomicU32,
     last_left: (Mutex<()>, Condvar),
@@ -44,17 +50,18 @@ unsafe impl Sync for Lease {}
 
 impl Lease {
     /// A lease on `exchange`, which must not end before [`Lease::end`] has returned, and neither
-    /// must `script`.
-    pub(crate) fn new(exchange: &dyn Exchange, script: &[u8], is_head_request: bool) -> Self {
+    /// must `head`.
+    pub(crate) fn new(exchange: &dyn Exchange, head: &RequestHead<'_>) -> Self {
         let pointer: *const (dyn Exchange + '_) = exchange;
         // SAFETY: only the lifetime changes; `end` is called within it (see `Ending`).
         let exchange: *const (dyn Exchange + 'static) = unsafe { std::mem::transmute(pointer) };
         Self {
             exchange,
-            script,
+            script: head.script,
+            log_level: head.log_level,
             users: AtomicU32::new(0),
             last_left: (Mutex::new(()), Condvar::new()),
-            response: Mutex::new(Response::new(is_head_request)),
+            response: Mutex::new(Response::new(head.has(flag::HEAD))),
             body: Mutex::new(Body::default()),
             partial_line: Mutex::new(Vec::new()),
             measure: OnceLock::new(),
@@ -72,6 +79,11 @@ impl Lease {
     /// What the request costs, where anybody wants to know it.
     pub(crate) fn measure(&self) -> Option<&Arc<Measure>> {
         self.measure.get()
+    }
+
+    /// Whether a record of this level would be logged.
+    pub(crate) fn accepts(&self, level: Level) -> bool {
+        level <= self.log_level
     }
 
     /// The exchange, or `None` after the request.
@@ -132,9 +144,14 @@ pub(crate) struct Use<'l>(&'l Lease);
 impl Use<'_> {
     /// Logs a line that the application wrote.
     pub(crate) fn log_line(&self, line: &str) {
+        self.log_located(Level::ERROR, line, None);
+    }
+
+    /// Logs a line that the application reported.
+    pub(crate) fn log_located(&self, level: Level, line: &str, source: Option<Source<'_>>) {
         // SAFETY: `end` has not returned while this use is counted, so the path lives.
         let script = String::from_utf8_lossy(unsafe { &*self.0.script });
-        self.log(Level::ERROR, &format!("[script {script}] {line}"));
+        self.log(level, &format!("[script {script}] {line}"), source);
     }
 }
 

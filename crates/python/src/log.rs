@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use wsgi_core::{control::ImportScript, level::Level, server_metrics::ServerMetrics};
+use wsgi_core::{
+    control::ImportScript, exchange::Source, level::Level, server_metrics::ServerMetrics,
+};
 
 use crate::{
     lease::Lease,
@@ -19,7 +21,12 @@ const LONGEST: usize = 7000;
 /// What the process that hosts Python is told beside its requests.
 pub trait Notices: Send + Sync {
     /// Logs one record, without a newline.
-    fn log(&self, level: Level, record: &str);
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>);
+
+    /// Whether records of a level are written.
+    fn accepts(&self, _level: Level) -> bool {
+        true
+    }
 
     /// A copy of httpd's scoreboard, as [`wsgi_core::server_metrics`] encodes it. May wait.
     fn server_metrics(&self) -> Option<Vec<u8>> {
@@ -69,14 +76,14 @@ pub(crate) fn changed(script: &ImportScript, mtime: i64) {
 /// Logs a record that belongs to no request.
 pub(crate) fn process(level: Level, record: &str) {
     if let Some(notices) = NOTICES.get() {
-        notices.log(level, record);
+        notices.log(level, record, None);
     }
 }
 
 /// Logs a record of the request this thread serves, or of the process. May block: call detached.
 pub(crate) fn current(level: Level, record: &str) {
     match serving().and_then(Lease::enter) {
-        Some(exchange) => exchange.log(level, record),
+        Some(exchange) => exchange.log(level, record, None),
         None => process(level, record),
     }
 }
@@ -86,6 +93,33 @@ pub(crate) fn current_line(line: &str) {
     match serving().and_then(Lease::enter) {
         Some(exchange) => exchange.log_line(line),
         None => process(Level::ERROR, line),
+    }
+}
+
+/// Whether a record of this level, of the request this thread serves or of the process, would be
+/// written.
+pub(crate) fn accepts(level: Level) -> bool {
+    match serving() {
+        Some(lease) => lease.accepts(level),
+        None => NOTICES.get().is_some_and(|notices| notices.accepts(level)),
+    }
+}
+
+/// Logs what an application reports, each line a record. May block: call detached.
+pub(crate) fn report(level: Level, text: &str, source: Source<'_>) {
+    let mut rest = Vec::new();
+    let mut lines = take_lines(&mut rest, text.as_bytes());
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(record(&rest));
+    }
+    match serving().and_then(Lease::enter) {
+        Some(exchange) => {
+            lines.iter().for_each(|line| exchange.log_located(level, line, Some(source)));
+        }
+        None => {
+            let Some(notices) = NOTICES.get() else { return };
+            lines.iter().for_each(|line| notices.log(level, line, Some(source)));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use wsgi_core::{
     control::{EngineSpec, ImportScript},
     decide::{Question, Verdict},
     exchange::{Exchange, Outcome},
-    head::{RequestHead, flag},
+    head::RequestHead,
     level::Level,
 };
 
@@ -131,12 +131,16 @@ impl Runtime {
         let head = match RequestHead::decode(head) {
             Ok(head) => head,
             Err(error) => {
-                exchange.log(Level::ERROR, &format!("WSGI0080: cannot read the request: {error}"));
+                exchange.log(
+                    Level::ERROR,
+                    &format!("WSGI0080: cannot read the request: {error}"),
+                    None,
+                );
                 return Outcome::Failed(500);
             }
         };
         let measure = Measure::begin(&head, daemon_start_us);
-        let lease = Arc::new(Lease::new(exchange, head.script, head.has(flag::HEAD)));
+        let lease = Arc::new(Lease::new(exchange, &head));
         lease.set_measure(measure);
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
@@ -145,7 +149,7 @@ impl Runtime {
         });
         let running = self.metrics.begin(&lease, thread_id);
         let outcome = catch_unwind(work).unwrap_or_else(|payload| {
-            exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()));
+            exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()), None);
             let is_committed = lease.response().is_committed();
             if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
         });
@@ -163,16 +167,24 @@ impl Runtime {
         let (question, head) = match decoded {
             Ok(decoded) => decoded,
             Err(error) => {
-                exchange.log(Level::ERROR, &format!("WSGI0080: cannot read the request: {error}"));
+                exchange.log(
+                    Level::ERROR,
+                    &format!("WSGI0080: cannot read the request: {error}"),
+                    None,
+                );
                 return Verdict::Failed;
             }
         };
-        let lease = Arc::new(Lease::new(exchange, head.script, false));
+        let lease = Arc::new(Lease::new(exchange, &head));
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
         let work = AssertUnwindSafe(|| decide::ask(self, &question, &head, exchange, &lease));
         catch_unwind(work).unwrap_or_else(|payload| {
-            exchange.log(Level::ERROR, &guard::describe("a deciding script", payload.as_ref()));
+            exchange.log(
+                Level::ERROR,
+                &guard::describe("a deciding script", payload.as_ref()),
+                None,
+            );
             Verdict::Failed
         })
     }

@@ -35,7 +35,7 @@ pub(crate) fn write(
     let lines = lines(py, bootstrap, exception);
     py.detached(|| {
         let log = |record: &str| match exchange {
-            Some(exchange) => exchange.log(Level::ERROR, record),
+            Some(exchange) => exchange.log(Level::ERROR, record, None),
             None => log::current(Level::ERROR, record),
         };
         log(header);

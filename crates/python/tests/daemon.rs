@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wsgi_core::{
     control::{EngineSpec, ImportScript},
-    exchange::{BodyError, Exchange, Outcome, Pace, SendError},
+    exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     head::{RequestHead, RequestHeadBuilder, ResponseHead, flag},
     level::Level,
 };
@@ -20,7 +20,7 @@ static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 struct Log;
 
 impl Notices for Log {
-    fn log(&self, _level: Level, record: &str) {
+    fn log(&self, _level: Level, record: &str, _source: Option<Source<'_>>) {
         LOG.lock().unwrap().push(record.to_owned());
     }
 }
@@ -58,7 +58,7 @@ impl Exchange for Sink {
         Ok(())
     }
 
-    fn log(&self, _level: Level, record: &str) {
+    fn log(&self, _level: Level, record: &str, _source: Option<Source<'_>>) {
         LOG.lock().unwrap().push(record.to_owned());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use wsgi_core::{
     control::EngineSpec,
-    exchange::{BodyError, Exchange, Pace, SendError},
+    exchange::{BodyError, Exchange, Pace, SendError, Source},
     head::{RequestHead, RequestHeadBuilder, ResponseHead},
     level::Level,
 };
@@ -20,7 +20,7 @@ const SPEC: &str = "WSGI_TEST_SPEC";
 struct Quiet;
 
 impl Notices for Quiet {
-    fn log(&self, _level: Level, _record: &str) {}
+    fn log(&self, _level: Level, _record: &str, _source: Option<Source<'_>>) {}
 }
 
 /// The body of the answer.
@@ -51,7 +51,7 @@ impl Exchange for Sink {
         Ok(())
     }
 
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
         if level <= Level::ERROR {
             self.0.lock().unwrap().push_str(record);
         }

@@ -42,7 +42,7 @@ impl Asking<'_> {
     pub(super) fn failed(&self, py: Py<'_>, tag: &str, why: &str) -> Verdict {
         let script = self.script();
         let text = format!("{tag}: [script {script}] {why}");
-        py.detached(|| self.exchange.log(Level::ERROR, &text));
+        py.detached(|| self.exchange.log(Level::ERROR, &text, None));
         Verdict::Failed
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn ask(
             let name = String::from_utf8_lossy(head.application_group);
             let tag = no_interpreter(question);
             let text = format!("{tag}: cannot acquire interpreter '{name}': {reason}");
-            exchange.log(Level::ERROR, &text);
+            exchange.log(Level::ERROR, &text, None);
             return Verdict::Failed;
         }
     };

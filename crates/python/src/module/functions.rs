@@ -5,24 +5,61 @@ use wsgi_core::level::Level;
 
 use super::{
     events::{Events, Topic},
-    events_of,
+    events_of, log_handler,
 };
 use crate::{
     guard::guard,
     log,
     object::{Class, Object, Py, PyResult, Ref},
-    types::{Table, method, receive_one},
+    types::{Table, borrowed, method, receive_one},
     wsgi::measure,
 };
 
 /// The method table of the module.
-pub(super) static METHODS: Table<[ffi::PyMethodDef; 5]> = Table::new([
+pub(super) static METHODS: Table<[ffi::PyMethodDef; 7]> = Table::new([
     method(c"request_data", request_data, ffi::METH_NOARGS),
     method(c"subscribe_events", subscribe_events, ffi::METH_O),
     method(c"subscribe_shutdown", subscribe_shutdown, ffi::METH_O),
     method(c"subscribe_signals", subscribe_signals, ffi::METH_O),
+    method(c"__getattr__", get_attribute, ffi::METH_O),
+    method(c"__dir__", names, ffi::METH_NOARGS),
     ffi::PyMethodDef::zeroed(),
 ]);
+
+/// What is not there yet (PEP 562).
+unsafe extern "C" fn get_attribute(
+    module: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard("__getattr__", |py| {
+        // SAFETY: CPython passes the module and one argument.
+        let (module, name) = unsafe { receive_one(module, name) };
+        let name = name.to_text()?;
+        if name == log_handler::NAME {
+            return log_handler::make(&module);
+        }
+        let text = format!("module 'mod_wsgi' has no attribute '{name}'");
+        Err(py.raise(Class::Attribute, &text))
+    })
+}
+
+/// The names that the module has, and the one that it would make.
+unsafe extern "C" fn names(
+    module: *mut ffi::PyObject,
+    _no_arguments: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard("__dir__", |py| {
+        // SAFETY: CPython passes the module.
+        let module = unsafe { borrowed(module) };
+        let names =
+            py.import("builtins")?.call_method("set", &[&*module.attribute("__dict__")?])?;
+        names.call_method("add", &[&*py.text(log_handler::NAME)?])?;
+        for own in ["__getattr__", "__dir__"] {
+            names.call_method("discard", &[&*py.text(own)?])?;
+        }
+        py.import("builtins")?.call_method("sorted", &[&names])
+    })
+}
 
 unsafe extern "C" fn request_data(
     _module: *mut ffi::PyObject,

@@ -2,12 +2,13 @@
 //!
 //! `events.rs` keeps the subscribers and the requests in progress, `functions.rs` has the
 //! functions, `metrics.rs` and `server_metrics.rs` those that tell what requests cost and what httpd
-//! does, in dictionaries of `entries.rs`. The module object's own memory holds a pointer to the
-//! [`Events`] of its interpreter.
+//! does, in dictionaries of `entries.rs`, `log_handler.rs` the class for Python's logging. The module
+//! object's own memory holds a pointer to the [`Events`] of its interpreter.
 
 mod entries;
 pub(crate) mod events;
 mod functions;
+mod log_handler;
 mod metrics;
 mod server_metrics;
 

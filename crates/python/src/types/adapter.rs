@@ -7,7 +7,8 @@ use pyo3_ffi as ffi;
 use wsgi_core::{exchange::Pace, head::ResponseHead, headers::Headers};
 
 use super::{
-    Table, create, deallocate, fast_method, make_type, method, receive, receive_one, slot, value,
+    Table, bind, create, deallocate, fast_method, make_type, method, receive, receive_one, slot,
+    value,
 };
 use crate::{
     guard::guard,
@@ -49,20 +50,6 @@ pub(crate) fn new<'py>(
     // SAFETY: `class` is the type of `make`.
     let adapter = unsafe { create(py, class, Adapter { lease, interpreter })? };
     bind(&adapter, &START_RESPONSE)
-}
-
-/// A function bound to an adapter.
-fn bind<'py>(
-    adapter: &Ref<'py>,
-    definition: &'static Table<ffi::PyMethodDef>,
-) -> PyResult<Object<'py>> {
-    let null = std::ptr::null_mut();
-    // SAFETY: attached, a static definition, a live object that becomes `self`.
-    let function = unsafe {
-        ffi::PyCMethod_New(definition.pointer().cast(), adapter.as_ptr(), null, null.cast())
-    };
-    // SAFETY: a new reference or null.
-    unsafe { Object::from_new(adapter.py(), function) }
 }
 
 unsafe extern "C" fn start_response(

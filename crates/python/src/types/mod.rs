@@ -157,6 +157,20 @@ pub(crate) const fn fast_method(
     }
 }
 
+/// A function whose `self` is an object.
+pub(crate) fn bind<'py>(
+    this: &Ref<'py>,
+    definition: &'static Table<ffi::PyMethodDef>,
+) -> PyResult<Object<'py>> {
+    let null = std::ptr::null_mut();
+    // SAFETY: attached, a static definition, a live object that becomes `self`.
+    let function = unsafe {
+        ffi::PyCMethod_New(definition.pointer().cast(), this.as_ptr(), null, null.cast())
+    };
+    // SAFETY: a new reference or null.
+    unsafe { Object::from_new(this.py(), function) }
+}
+
 /// `self` and the arguments of a METH_FASTCALL function.
 ///
 /// # Safety

@@ -144,7 +144,7 @@ fn log_shortfall(request: &Request<'_>, (expected, produced): (u64, u64)) {
         "WSGI1024: Content length mismatch: the response is shorter than its Content-Length \
          header, {produced} of {expected} bytes"
     );
-    request.exchange.log(Level::INFO, &text);
+    request.exchange.log(Level::INFO, &text, None);
 }
 
 /// Sends the kept part of a response. Called detached, after the Python part has ended.
@@ -158,7 +158,7 @@ pub(crate) fn send_kept(
         Err(SendError::ClientGone) => return Outcome::Completed,
         Err(SendError::Failed(reason)) => {
             let text = format!("WSGI1022: cannot send the response: {reason}");
-            request.exchange.log(Level::ERROR, &text);
+            request.exchange.log(Level::ERROR, &text, None);
             return Outcome::Truncated;
         }
     }

@@ -104,7 +104,7 @@ fn find_interpreter(
     runtime.interpreters().get(group, runtime.spec()).map(|made| (made, true)).map_err(|reason| {
         let name = String::from_utf8_lossy(group);
         let text = format!("WSGI0087: cannot acquire interpreter '{name}': {reason}");
-        exchange.log(Level::ERROR, &text);
+        exchange.log(Level::ERROR, &text, None);
         Outcome::Failed(500)
     })
 }
@@ -204,7 +204,7 @@ fn run(py: Py<'_>, request: &Request<'_>, loaded: &Loaded) -> PyResult<Produced>
             "WSGI0089: [script {script}] Target WSGI script '{script}' does not contain WSGI \
              application '{name}'."
         );
-        py.detached(|| request.exchange.log(Level::ERROR, &text));
+        py.detached(|| request.exchange.log(Level::ERROR, &text, None));
         return Ok(Produced::Nothing(Outcome::Failed(500)));
     };
     let produced = execute(py, request, application)

@@ -105,7 +105,7 @@ pub(crate) fn wide(length: usize) -> u64 {
 pub(crate) fn log_excess(exchange: &dyn Exchange) {
     let text = "WSGI1023: Content length mismatch: the response is longer than its Content-Length \
                 header, the rest is dropped";
-    exchange.log(Level::INFO, text);
+    exchange.log(Level::INFO, text, None);
 }
 
 /// Notes a failure in the response.

@@ -36,7 +36,7 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
 /// Logs that `RequestTimeout` has ended the request, and says how it ends then.
 pub(crate) fn interrupted(py: Py<'_>, request: &Request<'_>) -> Outcome {
     let text = "Request interrupted by RequestTimeout; thread recovered.";
-    py.detached(|| request.exchange.log(Level::INFO, text));
+    py.detached(|| request.exchange.log(Level::INFO, text, None));
     request.failed(504)
 }
 

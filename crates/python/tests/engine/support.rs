@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, mpsc};
 
 use wsgi_core::{
     control::EngineSpec,
-    exchange::{BodyError, Exchange, Outcome, Pace, SendError},
+    exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     head::{RequestHead, RequestHeadBuilder, ResponseHead, flag},
     level::Level,
 };
@@ -21,7 +21,7 @@ pub(crate) static PROCESS_LOG: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new
 struct Recorder;
 
 impl Notices for Recorder {
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
         PROCESS_LOG.lock().unwrap().push((level, record.to_owned()));
     }
 }
@@ -252,7 +252,7 @@ impl Exchange for Memory {
         Ok(())
     }
 
-    fn log(&self, level: Level, record: &str) {
+    fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
         self.state.lock().unwrap().log.push((level, record.to_owned()));
     }
 }
