@@ -85,6 +85,12 @@ impl Builder {
         self
     }
 
+    /// Adds lines behind those given before.
+    pub fn more(mut self, lines: &str) -> Builder {
+        self.body.push_str(lines);
+        self
+    }
+
     /// Replaces the default numbers of children and threads.
     pub fn sizing(mut self, lines: &str) -> Builder {
         self.sizing = Some(format!("{lines}\n"));
