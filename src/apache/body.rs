@@ -177,6 +177,12 @@ impl<'r> Body<'r> {
     }
 }
 
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self { status: error.raw_os_error().unwrap_or(libc::EIO) }
+    }
+}
+
 impl ReadError {
     /// The HTTP status that fits: 408 for a client that stalled, 413 for a body over the limit.
     pub(crate) fn http_status(self) -> u16 {
@@ -189,9 +195,15 @@ impl ReadError {
         u16::try_from(status).ok().filter(|status| (400..600).contains(status)).unwrap_or(500)
     }
 
+    /// Whether an input filter has answered the request (with 413 for a body over the limit).
+    pub(crate) fn is_answered(self) -> bool {
+        self.status == ffi::AP_FILTER_ERROR
+    }
+
     /// The reason in words.
     pub(crate) fn reason(self) -> String {
         match process::describe(self.status) {
+            _ if self.is_answered() => "httpd has refused it".into(),
             text if text.is_empty() => "Connection was terminated".into(),
             text => text,
         }

@@ -14,6 +14,8 @@ pub(crate) enum Status {
     Declined,
     /// An HTTP status that httpd answers with; from a configuration hook: refuse to start.
     Http(u16),
+    /// `AP_FILTER_ERROR`: a filter has answered instead of this hook.
+    Answered,
 }
 
 impl Status {
@@ -22,6 +24,7 @@ impl Status {
             Self::Ok => ffi::OK.cast_signed(),
             Self::Declined => ffi::DECLINED,
             Self::Http(status) => c_int::from(status),
+            Self::Answered => ffi::AP_FILTER_ERROR,
         }
     }
 }

@@ -126,6 +126,7 @@ impl Drop for Running {
 static TABLE: HostTable = HostTable {
     begin,
     read_body,
+    seek_body,
     send_head,
     write,
     send_file,
@@ -236,6 +237,18 @@ unsafe extern "C" fn read_body(
         let buffer = unsafe { slice::from_raw_parts_mut(buffer, capacity) };
         match exchange.read_body(buffer) {
             Ok(length) => isize::try_from(length).unwrap_or(failure::OTHER),
+            // SAFETY: the library passes room for a reason.
+            Err(error) => unsafe { fail(reason, failure::OTHER, &error.reason) },
+        }
+    })
+}
+
+unsafe extern "C" fn seek_body(exchange: *mut c_void, position: u64, reason: *mut Reason) -> isize {
+    guard("seek_body", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let Some(exchange) = (unsafe { exchange_of(exchange) }) else { return failure::OTHER };
+        match exchange.seek_body(position) {
+            Ok(()) => 0,
             // SAFETY: the library passes room for a reason.
             Err(error) => unsafe { fail(reason, failure::OTHER, &error.reason) },
         }

@@ -142,7 +142,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             }
             let step = match header.kind {
                 Kind::Want => {
-                    self.send_body(upload);
+                    self.send_body(upload, header.value != 0);
                     Step::Next
                 }
                 Kind::Head => {
@@ -171,7 +171,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Kind::End => Step::Complete { keeps: header.flags & KEEP != 0 },
                 Kind::Abort => Step::Incomplete,
                 Kind::Requeue => Step::Requeue,
-                Kind::Request | Kind::Body | Kind::BodyError => {
+                Kind::Request | Kind::Body | Kind::BodyError | Kind::BodyFile => {
                     return Err(io::Error::other("frame in the wrong direction"));
                 }
             };
@@ -189,10 +189,10 @@ impl<'r, 'c> Conversation<'r, 'c> {
     }
 
     /// The application waits for the request body.
-    fn send_body(&mut self, upload: &mut Upload<'_>) {
+    fn send_body(&mut self, upload: &mut Upload<'_>, in_pieces: bool) {
         self.delivery.flush_before_reading();
         // A daemon that has stopped reading says why in its next frames.
-        upload.send_more(self.feed.socket(), self.errand.request_id).ok();
+        upload.send_more(self.feed.socket(), self.errand.request_id, in_pieces).ok();
         if let Some(status) = upload.failure() {
             self.delivery.body_failed(status);
         }

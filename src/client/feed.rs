@@ -47,14 +47,14 @@ impl Feed {
 
     /// Does `work`, which may wait for the client: meanwhile what the daemon sends is taken over.
     pub(super) fn while_waiting<R>(&mut self, group: &Group, work: impl FnOnce() -> R) -> R {
-        let definition = &group.definition;
-        if definition.response_spool_limit == 0 {
+        let bodies = &group.definition.bodies;
+        if bodies.response_file == 0 {
             return work();
         }
         let tap = self.tap.get_or_insert_with(|| {
             let limits = Limits {
-                memory: definition.response_memory as usize,
-                file: definition.response_spool_limit,
+                memory: bodies.response_memory as usize,
+                file: bodies.response_file,
                 make_file: temporary::create,
             };
             Tap::new(self.connection.share(), limits)

@@ -30,7 +30,7 @@ use upload::Upload;
 
 use crate::{
     apache::{hook::Status, process},
-    request::{Failure, Job, Responder, encode_head},
+    request::{Failure, Job, Responder, Transfer, encode_head, memory_of},
     resolved::Group,
     supervisor::{Connection, Link},
 };
@@ -46,9 +46,12 @@ pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status,
     let responder =
         Responder::new(job.request, job.choice.error_override, job.choice.enable_sendfile)
             .ok_or_else(|| Failure::internal("no output brigade"))?;
+    // First: a slow upload is no part of the time in the queue.
+    let buffering = job.choice.request_buffering.unwrap_or(group.definition.bodies.request);
+    let mut upload = Upload::open(job, memory_of(buffering))?;
     let request_id = next_request_id();
-    let head = encode_head(job, request_id, microseconds_now());
-    let mut upload = Upload::open(job)?;
+    let transfer = Transfer { request_id, queue_start: microseconds_now() };
+    let head = encode_head(job, upload.length(), transfer);
     let start = Instant::now();
     let errand = Errand { job, group, link, request_id, start };
     let mut responder = Some(responder);

@@ -1,8 +1,10 @@
 //! The request body on its way to the daemon.
 //!
-//! What is there at once goes with the request; the rest is read from the client only while the
-//! application waits for it (the daemon's `Want`), so an application may answer without reading
-//! and the client sees `100 Continue` only when somebody reads.
+//! A body that httpd has read goes with the request while it is small, and as the descriptor of its
+//! file when the daemon asks for it (`Want`). Where nothing is buffered, what is there at once goes
+//! with the request; the rest is read from the client only while the application waits for it, so
+//! an application may answer without reading and the client sees `100 Continue` only when somebody
+//! reads.
 
 use std::{
     io::{self, IoSlice},
@@ -10,7 +12,7 @@ use std::{
 };
 
 use wsgi_core::{
-    frame::{BODY_WINDOW, Header, Kind, LAST},
+    frame::{BODY_WINDOW, Extent, Header, Kind, LAST},
     level::Level,
 };
 use wsgi_ipc::socket;
@@ -21,42 +23,61 @@ use crate::{
         body::{Body, Read, ReadError},
         log,
     },
-    request::{Failure, Job},
+    request::{Failure, Job, Stored, no_room},
 };
 
 /// The body of one request.
 pub(super) struct Upload<'r> {
     request: Request<'r>,
-    body: Option<Body<'r>>,
-    /// What was read before the request was sent: kept, because it may be sent again.
-    first: Vec<u8>,
+    source: Source<'r>,
     buffer: Vec<u8>,
     failure: Option<u16>,
 }
 
+/// Where the body is.
+enum Source<'r> {
+    /// With the client, apart from what had come when the request was sent: that is kept, because
+    /// it may be sent again.
+    Client { body: Option<Body<'r>>, first: Vec<u8> },
+    /// Here; so much of it has been sent in pieces.
+    Here { body: Stored, sent: u64 },
+}
+
 impl<'r> Upload<'r> {
-    pub(super) fn open(job: &Job<'r>) -> Result<Self, Failure> {
+    /// The body of a request: read to its end, keeping so many bytes in memory, or not at all.
+    pub(super) fn open(job: &Job<'r>, memory: Option<u64>) -> Result<Self, Failure> {
         let request = job.request;
-        let mut upload =
-            Self { request, body: None, first: Vec::new(), buffer: Vec::new(), failure: None };
-        if !job.has_body {
-            return Ok(upload);
-        }
-        let body = Body::open(request)
-            .map_err(|status| Failure::new(status, 1007, "request body refused"))?;
-        upload.body = Some(body);
-        if !request.expects_continue() {
-            upload.read_ahead();
-        }
+        let source = match (open_body(job)?, memory) {
+            (None, Some(_)) => Source::Here { body: Stored::empty(), sent: 0 },
+            (Some(body), Some(memory)) => {
+                let mut body = Stored::read(request, body, memory)?;
+                body.sort(BODY_WINDOW).map_err(|why| no_room(request, &why))?;
+                Source::Here { body, sent: 0 }
+            }
+            (body, None) => Source::Client { body, first: Vec::new() },
+        };
+        let mut upload = Self { request, source, buffer: Vec::new(), failure: None };
+        upload.read_ahead();
         Ok(upload)
+    }
+
+    /// Bytes of the body if all of it is here.
+    pub(super) fn length(&self) -> Option<u64> {
+        match &self.source {
+            Source::Client { .. } => None,
+            Source::Here { body, .. } => Some(body.length()),
+        }
     }
 
     /// Takes what the client has sent already.
     fn read_ahead(&mut self) {
-        let Some(body) = self.body.as_mut() else { return };
-        self.first.resize(BODY_WINDOW, 0);
-        let filled = take_ready(body, &mut self.first, 0);
-        self.first.truncate(filled);
+        if let Source::Client { body: Some(body), first } = &mut self.source
+            && !self.request.expects_continue()
+        {
+            first.resize(BODY_WINDOW, 0);
+            let filled = take_ready(body, first, 0);
+            first.truncate(filled);
+        }
     }
 
     /// HTTP status for a body that could not be read, once the application has asked for it.
@@ -64,8 +85,12 @@ impl<'r> Upload<'r> {
         self.failure
     }
 
-    fn is_ended(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_ended)
+    /// What goes with the request, and whether that is all.
+    fn first(&self) -> (&[u8], bool) {
+        match &self.source {
+            Source::Client { body, first } => (first, body.as_ref().is_none_or(Body::is_ended)),
+            Source::Here { body, .. } => (body.in_memory().unwrap_or_default(), true),
+        }
     }
 
     /// Sends the request head with its frame's header, and the body that is already there.
@@ -77,27 +102,38 @@ impl<'r> Upload<'r> {
     ) -> io::Result<()> {
         let request_id = header.request_id;
         let header = header.encode();
-        if self.first.is_empty() {
+        let (first, is_last) = self.first();
+        if first.is_empty() {
             return socket::send_vectored(socket, &[IoSlice::new(&header), IoSlice::new(head)]);
         }
-        let body = self.body_header(request_id, self.first.len());
-        let parts = [&header[..], head, &body, &self.first];
+        let body = body_header(request_id, first.len(), is_last);
+        let parts = [&header[..], head, &body, first];
         socket::send_vectored(socket, &parts.map(IoSlice::new))
     }
 
-    fn body_header(&self, request_id: u64, length: usize) -> [u8; wsgi_core::frame::HEADER] {
-        let flags = if self.is_ended() { LAST } else { 0 };
-        Header::new(Kind::Body, request_id, length).with_flags(flags).encode()
-    }
-
-    /// Answers a `Want`: waits for the client and sends what it gives.
-    pub(super) fn send_more(&mut self, socket: BorrowedFd<'_>, request_id: u64) -> io::Result<()> {
+    /// Answers a `Want`: with the file, or with a piece of the body, for which it may wait for the
+    /// client.
+    pub(super) fn send_more(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        request_id: u64,
+        in_pieces: bool,
+    ) -> io::Result<()> {
+        if let Source::Here { body, .. } = &self.source
+            && let Some(file) = body.file().filter(|_| !in_pieces)
+        {
+            let payload = Extent { offset: 0, length: body.length() }.encode();
+            let mut frame =
+                Header::new(Kind::BodyFile, request_id, payload.len()).encode().to_vec();
+            frame.extend_from_slice(&payload);
+            return socket::send_with_descriptor(socket, &frame, file);
+        }
         self.buffer.resize(BODY_WINDOW, 0);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let result = self.fill(&mut buffer);
+        let result = self.source.fill(&mut buffer);
         let sent = match result {
-            Ok(length) => {
-                let header = self.body_header(request_id, length);
+            Ok((length, is_last)) => {
+                let header = body_header(request_id, length, is_last);
                 let block = buffer.get(..length).unwrap_or_default();
                 socket::send_vectored(socket, &[IoSlice::new(&header), IoSlice::new(block)])
             }
@@ -105,15 +141,6 @@ impl<'r> Upload<'r> {
         };
         self.buffer = buffer;
         sent
-    }
-
-    /// Waits for the first bytes, then takes what else is there.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let Some(body) = self.body.as_mut() else { return Ok(0) };
-        match body.read(buffer, true)? {
-            Read::Data(length) => Ok(take_ready(body, buffer, length)),
-            Read::End | Read::NotYet => Ok(0),
-        }
     }
 
     fn send_error(
@@ -133,6 +160,38 @@ impl<'r> Upload<'r> {
         let parts = [IoSlice::new(&header), IoSlice::new(reason.as_bytes())];
         socket::send_vectored(socket, &parts)
     }
+}
+
+impl Source<'_> {
+    /// The next piece and whether it is the last: waits for its first bytes, then takes what else
+    /// is there.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(usize, bool), ReadError> {
+        match self {
+            Self::Client { body: None, .. } => Ok((0, true)),
+            Self::Client { body: Some(body), .. } => {
+                let length = match body.read(buffer, true)? {
+                    Read::Data(length) => take_ready(body, buffer, length),
+                    Read::End | Read::NotYet => 0,
+                };
+                Ok((length, body.is_ended()))
+            }
+            Self::Here { body, sent } => {
+                let length = body.read_at(buffer, *sent).map_err(ReadError::from)?;
+                *sent += length as u64;
+                Ok((length, *sent >= body.length()))
+            }
+        }
+    }
+}
+
+fn open_body<'r>(job: &Job<'r>) -> Result<Option<Body<'r>>, Failure> {
+    let body = job.has_body.then(|| Body::open(job.request)).transpose();
+    body.map_err(|status| Failure::new(status, 1007, "request body refused"))
+}
+
+fn body_header(request_id: u64, length: usize, is_last: bool) -> [u8; wsgi_core::frame::HEADER] {
+    let flags = if is_last { LAST } else { 0 };
+    Header::new(Kind::Body, request_id, length).with_flags(flags).encode()
 }
 
 /// Adds what is there without waiting behind the first `filled` bytes of `buffer`; gives the

@@ -25,7 +25,7 @@ use crate::{
         process,
         python_host::PythonHost,
     },
-    request::{Failure, Job, Responder, encode_head, subject},
+    request::{Failure, Job, Responder, Stored, Transfer, encode_head, memory_of, subject},
     resolved::Embedded,
 };
 
@@ -76,13 +76,38 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
         let text = format!("Python has not been started in this child: {}", subject(request));
         Failure::new(500, 210, text)
     })?;
-    // The engine never sees this number; it only tells requests to daemons apart.
-    let head = encode_head(job, 0, 0);
+    let stored = read_first(job)?;
+    let length = stored.as_ref().map(Stored::length);
+    let head = encode_head(job, length, Transfer::default());
     let exchange =
-        ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request))?);
+        ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request, stored))?);
     let outcome = host.serve(&exchange, &head);
     let side = exchange.0.take().ok_or_else(|| Failure::internal("exchange without request"))?;
     Ok(side.finish(outcome))
+}
+
+/// The request's body, where it is read before the application runs.
+fn read_first(job: &Job<'_>) -> Result<Option<Stored>, Failure> {
+    let Some(memory) = memory_of(job.choice.request_buffering.unwrap_or_default()) else {
+        return Ok(None);
+    };
+    match open_body(job, job.request)? {
+        Some(body) => Stored::read(job.request, body, memory).map(Some),
+        None => Ok(Some(Stored::empty())),
+    }
+}
+
+fn open_body<'r>(job: &Job<'_>, request: Request<'r>) -> Result<Option<Body<'r>>, Failure> {
+    let body = job.has_body.then(|| Body::open(request)).transpose();
+    body.map_err(|status| Failure::new(status, 1007, "request body refused"))
+}
+
+/// Where the body comes from.
+enum Source<'r> {
+    /// From the client, while the application reads.
+    Client(Option<Body<'r>>),
+    /// It is here, and was read up to this position.
+    Here(Stored, u64),
 }
 
 /// A request served in this child.
@@ -91,7 +116,7 @@ struct ApacheExchange<'r>(Exclusive<'r, Side<'static>>);
 /// httpd's side of the request: one thread at a time.
 struct Side<'r> {
     request: Request<'r>,
-    body: Option<Body<'r>>,
+    body: Source<'r>,
     responder: Responder<'r>,
     /// When output was last flushed.
     flushed: Option<Instant>,
@@ -100,9 +125,11 @@ struct Side<'r> {
 }
 
 impl<'r> Side<'r> {
-    fn open(job: &Job<'_>, request: Request<'r>) -> Result<Self, Failure> {
-        let body = job.has_body.then(|| Body::open(request)).transpose();
-        let body = body.map_err(|status| Failure::new(status, 1007, "request body refused"))?;
+    fn open(job: &Job<'_>, request: Request<'r>, stored: Option<Stored>) -> Result<Self, Failure> {
+        let body = match stored {
+            Some(stored) => Source::Here(stored, 0),
+            None => Source::Client(open_body(job, request)?),
+        };
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
                 .ok_or_else(|| Failure::internal("no output brigade"))?;
@@ -122,11 +149,21 @@ impl<'r> Side<'r> {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, BodyError> {
+        let body = match &mut self.body {
+            Source::Client(Some(body)) => body,
+            Source::Client(None) => return Ok(0),
+            Source::Here(stored, position) => {
+                let length = stored
+                    .read_at(buffer, *position)
+                    .map_err(|error| BodyError { reason: error.to_string() })?;
+                *position += length as u64;
+                return Ok(length);
+            }
+        };
         if self.responder.is_unflushed() {
             // The client may wait for it before it sends more; its failure shows at the next write.
             self.responder.flush().ok();
         }
-        let Some(body) = self.body.as_mut() else { return Ok(0) };
         match body.read(buffer, true) {
             Ok(Read::Data(length)) => Ok(length),
             Ok(Read::End | Read::NotYet) => Ok(0),
@@ -135,6 +172,16 @@ impl<'r> Side<'r> {
                 self.responder.body_failed(error.http_status());
                 Err(BodyError { reason: error.reason() })
             }
+        }
+    }
+
+    fn seek(&mut self, to: u64) -> Result<(), BodyError> {
+        match &mut self.body {
+            Source::Here(_, position) => {
+                *position = to;
+                Ok(())
+            }
+            Source::Client(_) => Err(BodyError { reason: "the request body is not kept".into() }),
         }
     }
 
@@ -170,6 +217,11 @@ impl Exchange for ApacheExchange<'_> {
 
     fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
         self.with(|side| side.read(buffer))
+            .map_err(|error| BodyError { reason: error.to_string() })?
+    }
+
+    fn seek_body(&self, position: u64) -> Result<(), BodyError> {
+        self.with(|side| side.seek(position))
             .map_err(|error| BodyError { reason: error.to_string() })?
     }
 

@@ -64,17 +64,27 @@ impl Drop for EncodedHead {
     }
 }
 
-/// Encodes the head of a request.
-pub(crate) fn encode(job: &Job<'_>, request_id: u64, queue_start: i64) -> EncodedHead {
+/// What belongs to a request that goes to a daemon; nothing in httpd's own children.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Transfer {
+    /// Number of the request.
+    pub(crate) request_id: u64,
+    /// When it turned to the group, µs since the epoch.
+    pub(crate) queue_start: i64,
+}
+
+/// Encodes the head of a request whose body has this length, if httpd has read it.
+pub(crate) fn encode(job: &Job<'_>, body_length: Option<u64>, transfer: Transfer) -> EncodedHead {
     let (builder, is_https) = entries(job);
     let request = job.request;
     let mut head = RequestHead::empty();
-    head.request_id = request_id;
+    head.request_id = transfer.request_id;
     head.flags = flags(job, is_https);
     head.log_level = log::level_of_request(request);
     head.script_mtime = job.script_modified;
     head.request_start = request.start_time();
-    head.queue_start = queue_start;
+    head.queue_start = transfer.queue_start;
+    head.body_length = body_length;
     head.script = seen(job, job.script);
     head.application_group = job.choice.application_group.as_bytes();
     head.callable = job.choice.callable_object.as_bytes();

@@ -1,16 +1,19 @@
 //! A request of ours on its way to an answer: what was decided about it (`Job`), what its
-//! application is told (`environ`), how the answer leaves (`respond`), and the one place where a
+//! application is told (`environ`), the body that httpd has read for it (`stored`), how the answer leaves (`respond`), and the one place where a
 //! failure becomes a status and a log record (`failure`).
 
 mod environ;
 mod failure;
 mod respond;
+mod stored;
 
 pub(crate) use environ::{
-    encode as encode_head, encode_dispatch as encode_dispatch_head, is_plain_header, request_uri,
+    Transfer, encode as encode_head, encode_dispatch as encode_dispatch_head, is_plain_header,
+    request_uri,
 };
 pub(crate) use failure::{Failure, subject};
 pub(crate) use respond::Responder;
+pub(crate) use stored::{Stored, memory_of, no_room};
 
 use wsgi_core::{chroot, mapping::Resolved as Choice};
 

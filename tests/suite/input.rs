@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use crate::support::{Connection, Httpd, Mode, original, poll, quote};
 
+/// The application reads from the client, with this line beside.
+fn unbuffered(mode: Mode, line: &str) -> Httpd {
+    let off = original::unbuffered();
+    Httpd::with(&format!("WSGIScriptAlias / @apps@/input.py\n{off}\n{line}")).mode(mode).start()
+}
+
 fn input(mode: Mode) -> Httpd {
     Httpd::with("WSGIScriptAlias / @apps@/input.py").mode(mode).start()
 }
@@ -91,7 +97,12 @@ both_modes! {
             "[n for n in ('seek', 'tell', 'fileno', 'readinto') if hasattr(stream, n)]",
             "stream.close()",
         ];
-        assert_eq!(evaluate(mode, b"", &code), ["'mod_wsgi.Input'", "[]", "None"]);
+        let server =
+            Httpd::with(&format!("WSGIScriptAlias / @apps@/evaluate.py\n{}", original::unbuffered()))
+                .mode(mode)
+                .start();
+        let text = server.get(&format!("/?{}", quote(&code.join(";;")))).ok();
+        assert_eq!(text, "'mod_wsgi.Input'\n[]\nNone");
     }
 
     fn a_request_without_a_body_reads_as_empty(mode) {
@@ -222,7 +233,7 @@ both_modes! {
     }
 
     fn a_malformed_chunk_is_an_oserror_for_the_application(mode) {
-        let server = chunked(mode);
+        let server = unbuffered(mode, "WSGIChunkedRequest On");
         server.allow_log("WSGI0126").allow_log("WSGI0128").allow_log("AH0").allow_log("AH1");
         let mut connection = server.connect();
         connection.send(chunked_head("/broken") + "3\r\nabc\r\nnot-hex\r\n");
@@ -234,7 +245,7 @@ both_modes! {
     }
 
     fn a_truncated_body_is_an_oserror_that_stays(mode) {
-        let server = input(mode);
+        let server = unbuffered(mode, "");
         server.allow_log("WSGI0126").allow_log("WSGI0128");
         let mut connection = server.connect();
         connection.send("POST /broken HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n12345");
@@ -250,7 +261,7 @@ both_modes! {
     }
 
     fn an_aborted_upload_is_an_oserror_and_the_next_request_works(mode) {
-        let server = input(mode);
+        let server = unbuffered(mode, "");
         server.allow_log("WSGI0126").allow_log("WSGI0128").allow_log("AH");
         let mut connection = server.connect();
         connection.send("POST /broken HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n");
@@ -360,7 +371,7 @@ both_modes! {
     }
 
     fn an_application_may_answer_before_it_reads(mode) {
-        let server = input(mode);
+        let server = unbuffered(mode, "");
         let mut connection = server.connect();
         connection.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16384\r\n\r\n");
         connection.try_send(&[b'a'; 8_192]).unwrap();
@@ -391,12 +402,15 @@ fn echo_halfway(connection: &mut Connection) {
 both_modes! {
     fn a_response_flows_while_the_body_is_still_arriving(mode) {
         ours!("its daemon transport is half duplex: the answer waits for the whole body");
-        let server = input(mode);
+        let server = unbuffered(mode, "");
         echo_halfway(&mut server.connect());
     }
 
     fn a_stalled_upload_ends_at_the_read_timeout(mode) {
-        let server = Httpd::with("WSGIScriptAlias / @apps@/input.py\nRequestReadTimeout body=1")
+        let server = Httpd::with(&format!(
+            "WSGIScriptAlias / @apps@/input.py\nRequestReadTimeout body=1\n{}",
+            original::unbuffered()
+        ))
             .mode(mode)
             .modules(&["reqtimeout"])
             .start();
@@ -418,7 +432,7 @@ both_modes! {
     }
 
     fn descriptors_do_not_grow_over_uploads_and_aborts(mode) {
-        let server = input(mode);
+        let server = unbuffered(mode, "");
         server.allow_log("WSGI0126").allow_log("WSGI0128").allow_log("AH");
         let body = random_bytes(100_000);
         for _ in 0..12 {

@@ -53,3 +53,4 @@ mod storm;
 mod streams;
 mod timers;
 mod tls;
+mod uploads;

@@ -22,6 +22,11 @@ pub fn is_original() -> bool {
     std::env::var_os("WSGI_ORIGINAL").is_some_and(|value| value == "1")
 }
 
+/// The line that has applications read request bodies from the client, as the original always does.
+pub fn unbuffered() -> &'static str {
+    if is_original() { "" } else { "WSGIRequestBuffering Off" }
+}
+
 /// Says why the running test does nothing.
 pub fn skipped(reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();

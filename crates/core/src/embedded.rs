@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 6;
+pub const ABI: u32 = 7;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -66,6 +66,9 @@ pub struct HostTable {
         capacity: usize,
         reason: *mut Reason,
     ) -> isize,
+    /// [`crate::exchange::Exchange::seek_body`]: 0, or a [`failure`].
+    pub seek_body:
+        unsafe extern "C" fn(exchange: *mut c_void, position: u64, reason: *mut Reason) -> isize,
     /// [`crate::exchange::Exchange::send_head`] with an encoded head.
     pub send_head: unsafe extern "C" fn(
         exchange: *mut c_void,

@@ -22,6 +22,12 @@ pub trait Exchange: Sync {
     /// Reads the next bytes of the request body into `buffer`; 0 means its end.
     fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError>;
 
+    /// Reads on from `position`, which may be beyond the end. Only where
+    /// [`crate::head::RequestHead::body_length`] is known.
+    fn seek_body(&self, _position: u64) -> Result<(), BodyError> {
+        Err(BodyError { reason: "the request body is not kept".to_owned() })
+    }
+
     /// Sets status and headers. Nothing needs to leave before the first [`Exchange::write`],
     /// [`Exchange::send_file`] or the end of the request. Called at most once.
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError>;

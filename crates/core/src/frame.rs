@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! httpd to daemon:  Request, then Body* when the daemon asks with Want (a small body that is
-//!                   already there follows Request at once); the last Body carries LAST
+//!                   already there follows Request at once); the last Body carries LAST;
+//!                   a body that waits in a file: BodyFile for the first Want
 //! daemon to httpd:  Requeue                                   nothing was run: ask another process
 //!                   (Log | Want)*, Head, (Log | Want | Data)* [File], End | Abort
 //!                   (Log | Want)*, Fail                       no response was begun
@@ -50,7 +51,8 @@ pub enum Kind {
     Body = 2,
     /// The request body cannot be read any further; the payload says why.
     BodyError = 3,
-    /// Asks for up to [`BODY_WINDOW`] bytes of the request body; somebody waits for them.
+    /// Asks for up to [`BODY_WINDOW`] bytes of the request body, or for its file; somebody waits
+    /// for them. `value` is 1 when the file is wanted in pieces, because it could not be received.
     Want = 4,
     /// A response head ([`crate::head::ResponseHead`]).
     Head = 5,
@@ -69,11 +71,14 @@ pub enum Kind {
     /// Part of a regular file: its descriptor comes with the frame (SCM_RIGHTS), the payload is a
     /// [`Extent`]. Takes the place of the body.
     File = 12,
+    /// The whole request body as a regular file: its descriptor comes with the frame, the payload
+    /// is an [`Extent`].
+    BodyFile = 13,
 }
 
 impl Kind {
     fn from_number(number: u8) -> Option<Self> {
-        const KINDS: [Kind; 12] = [
+        const KINDS: [Kind; 13] = [
             Kind::Request,
             Kind::Body,
             Kind::BodyError,
@@ -86,6 +91,7 @@ impl Kind {
             Kind::Abort,
             Kind::Requeue,
             Kind::File,
+            Kind::BodyFile,
         ];
         KINDS.into_iter().find(|kind| *kind as u8 == number)
     }
@@ -216,7 +222,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_survives_the_wire(
-            kind in 1u8..=12, flags in any::<u8>(), value in any::<u16>(),
+            kind in 1u8..=13, flags in any::<u8>(), value in any::<u16>(),
             length in 0..=MAX_PAYLOAD, id in any::<u64>(),
         ) {
             let header = Header::new(Kind::from_number(kind).unwrap(), id, length)

@@ -45,6 +45,8 @@ pub struct RequestHead<'a> {
     pub request_start: i64,
     /// When httpd turned to the daemon, µs since the epoch; 0 embedded.
     pub queue_start: i64,
+    /// Bytes of the request body if httpd has all of it: then it can be read in any order.
+    pub body_length: Option<u64>,
     /// The file that holds the application.
     pub script: &'a [u8],
     /// Name of the interpreter; empty for the main one.
@@ -118,6 +120,7 @@ impl RequestHeadBuilder {
         for time in [head.script_mtime, head.request_start, head.queue_start] {
             wire::put_u64(&mut out, time.cast_unsigned());
         }
+        wire::put_u64(&mut out, head.body_length.unwrap_or(u64::MAX));
         for text in [head.script, head.application_group, head.callable] {
             wire::put_bytes(&mut out, text);
         }
@@ -145,6 +148,7 @@ impl<'a> RequestHead<'a> {
             script_mtime: 0,
             request_start: 0,
             queue_start: 0,
+            body_length: None,
             script: b"",
             application_group: b"",
             callable: b"",
@@ -167,6 +171,7 @@ impl<'a> RequestHead<'a> {
         let script_mtime = reader.u64()?.cast_signed();
         let request_start = reader.u64()?.cast_signed();
         let queue_start = reader.u64()?.cast_signed();
+        let body_length = Some(reader.u64()?).filter(|length| *length != u64::MAX);
         let script = reader.bytes()?;
         let application_group = reader.bytes()?;
         let callable = reader.bytes()?;
@@ -180,6 +185,7 @@ impl<'a> RequestHead<'a> {
             script_mtime,
             request_start,
             queue_start,
+            body_length,
             script,
             application_group,
             callable,
@@ -276,6 +282,7 @@ mod tests {
             id in any::<u64>(),
             mtime in any::<i64>(),
             script in text(),
+            length in proptest::option::of(0..u64::MAX),
             entries in proptest::collection::vec((key(), proptest::option::of(text())), 0..20),
         ) {
             let mut builder = RequestHeadBuilder::new();
@@ -283,12 +290,13 @@ mod tests {
                 builder.entry(key, value.as_deref());
             }
             let head = RequestHead {
-                request_id: id, script_mtime: mtime, script: &script, ..RequestHead::empty()
+                request_id: id, script_mtime: mtime, script: &script, body_length: length, ..RequestHead::empty()
             };
             let bytes = builder.finish(&head);
             let read = RequestHead::decode(&bytes).unwrap();
             prop_assert_eq!(read.request_id, id);
             prop_assert_eq!(read.script_mtime, mtime);
+            prop_assert_eq!(read.body_length, length);
             prop_assert_eq!(read.script, script.as_slice());
             let got: Vec<_> = read
                 .entries()

@@ -41,12 +41,12 @@ impl<'a> ConnectionExchange<'a> {
         request: Request<'a>,
         held: Vec<u8>,
     ) -> Self {
-        let Request { request_id, has_body, received } = request;
+        let request_id = request.request_id;
         Self {
             daemon,
             slot,
             request_id,
-            input: Mutex::new(Input::new(stream, request_id, has_body, received)),
+            input: Mutex::new(Input::new(stream, request)),
             output: Mutex::new(Output::new(stream, request_id, held)),
             is_begun: AtomicBool::new(false),
         }
@@ -58,6 +58,12 @@ impl<'a> ConnectionExchange<'a> {
         }
         // A panic while the lock was held has ended the request; its frames are whole or gone.
         Ok(self.output.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks httpd for body.
+    fn ask(&self, in_pieces: bool) -> Result<(), BodyError> {
+        let asked = self.output().and_then(|mut out| out.mark(Kind::Want, in_pieces.into()));
+        asked.map_err(|error| BodyError { reason: error.to_string() })
     }
 
     /// Whether the application was begun.
@@ -100,6 +106,8 @@ pub(crate) struct Request<'a> {
     pub(crate) request_id: u64,
     /// Whether a body may follow.
     pub(crate) has_body: bool,
+    /// Bytes of the body if httpd has read it to its end.
+    pub(crate) body_length: Option<u64>,
     /// Bytes beyond the head that have come with it.
     pub(crate) received: &'a [u8],
 }
@@ -116,10 +124,15 @@ impl Exchange for ConnectionExchange<'_> {
             return Err(BodyError { reason: "connection belongs to the parent process".into() });
         }
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        input.read(buffer, &|| {
-            let asked = self.output().and_then(|mut output| output.mark(Kind::Want, 0));
-            asked.map_err(|error| BodyError { reason: error.to_string() })
-        })
+        input.read(buffer, &|in_pieces| self.ask(in_pieces))
+    }
+
+    fn seek_body(&self, position: u64) -> Result<(), BodyError> {
+        if forked::is_forked() {
+            return Err(BodyError { reason: "connection belongs to the parent process".into() });
+        }
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        input.seek(position, &|in_pieces| self.ask(in_pieces))
     }
 
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {

@@ -22,6 +22,7 @@ mod root;
 mod signals;
 mod startup;
 mod state;
+mod stored;
 mod timers;
 mod watcher;
 mod worker;

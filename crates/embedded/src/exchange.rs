@@ -67,6 +67,14 @@ impl Exchange for HostExchange {
         })
     }
 
+    fn seek_body(&self, position: u64) -> Result<(), BodyError> {
+        let _turn = self.turn();
+        let mut reason = Reason::EMPTY;
+        // SAFETY: the host's function and exchange.
+        let status = unsafe { (self.host.seek_body)(self.exchange, position, &raw mut reason) };
+        if status < 0 { Err(BodyError { reason: reason.get() }) } else { Ok(()) }
+    }
+
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
         let _turn = self.turn();
         let mut bytes = Vec::with_capacity(512);

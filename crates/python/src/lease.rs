@@ -62,7 +62,7 @@ impl Lease {
             users: AtomicU32::new(0),
             last_left: (Mutex::new(()), Condvar::new()),
             response: Mutex::new(Response::new(head.has(flag::HEAD))),
-            body: Mutex::new(Body::default()),
+            body: Mutex::new(Body::new(head.body_length)),
             partial_line: Mutex::new(Vec::new()),
             measure: OnceLock::new(),
             progress: Mutex::new(None),

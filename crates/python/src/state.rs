@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) bootstrap: Bootstrap,
     /// `mod_wsgi.Input`.
     pub(crate) input: Stored,
+    /// The same for bodies that can be read in any order.
+    pub(crate) seekable_input: Stored,
     /// `mod_wsgi.Log`.
     pub(crate) log: Stored,
     /// `mod_wsgi.Adapter`.
@@ -120,6 +122,7 @@ impl State {
         ];
         Ok(Self {
             input: Stored::new(input::make(&module)?),
+            seekable_input: Stored::new(input::make_seekable(&module)?),
             adapter: Stored::new(adapter::make(&module)?),
             tls: Stored::new(tls::make(&module)?),
             template: Template::new(constants(py, spec, application_group, &file_wrapper)?),

@@ -29,6 +29,14 @@ mod_wsgi 6 documents; [differences.md](differences.md) has what we do differentl
 | inert | accepted for old configurations, without meaning |
 | not needed | checked; what it arranges is not needed here, see [differences.md](differences.md) |
 
+## The 49 directives
+
+";
+
+/// What stands above our own directives.
+const OWN_DIRECTIVES_HEAD: &str = "
+### Directives that mod_wsgi does not have
+
 ";
 
 /// What stands above the headers of trusted proxies.
@@ -134,7 +142,9 @@ impl Meaning {
 pub fn directives() -> String {
     let mut page = String::from(HEAD);
     // Writing to a String cannot fail.
-    let _ = write_directives(&mut page);
+    let _ = write_directives(&mut page, |directive| !directive.is_extension);
+    page.push_str(OWN_DIRECTIVES_HEAD);
+    let _ = write_directives(&mut page, |directive| directive.is_extension);
     page.push_str(HEADERS_HEAD);
     let _ = write_headers(&mut page);
     page.push_str(REMOVED_HEAD);
@@ -165,12 +175,11 @@ fn typed(directive: &Directive) -> String {
     }
 }
 
-/// The table of directives.
-fn write_directives(page: &mut String) -> fmt::Result {
-    writeln!(page, "## The {} directives\n", DIRECTIVES.iter().filter(is_known).count())?;
+/// A table of the directives that are wanted.
+fn write_directives(page: &mut String, wanted: fn(&Directive) -> bool) -> fmt::Result {
     writeln!(page, "| Directive | Context | Arguments | Default | State | Meaning |")?;
     writeln!(page, "|---|---|---|---|---|---|")?;
-    for directive in DIRECTIVES.iter().filter(is_known) {
+    for directive in DIRECTIVES.iter().filter(|one| is_known(one) && wanted(one)) {
         writeln!(
             page,
             "| `{}` | {} | {} | {} | {} | {} |",

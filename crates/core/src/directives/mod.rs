@@ -11,7 +11,7 @@
 //! * `words`, `value`: httpd's word splitting, `name=value` options, flags and strict numbers.
 //! * `site`: where a line stands, and the questions only the outside can answer ([`Facts`]).
 //! * `config`, `scoped`: the typed configuration and its merging.
-//! * `behaviour`, `scripts`, `proxies`, `interpreter`: the directives by kind.
+//! * `behaviour`, `buffering`, `scripts`, `proxies`, `interpreter`: the directives by kind.
 //! * `removed`: names that mod_wsgi no longer has.
 //! * `groups`: which process group a virtual host may use; preloading.
 //! * `daemon`: WSGIDaemonProcess with its options and their resolution.
@@ -25,6 +25,7 @@
 //! not valid.
 
 mod behaviour;
+mod buffering;
 mod config;
 pub mod daemon;
 pub mod document;
@@ -48,6 +49,7 @@ mod words;
 
 use line::Line;
 
+pub use buffering::RequestBuffering;
 pub use config::{
     AliasOptions, AuthScript, DirConfig, GlobalConfig, HashSeed, ImportScript, InterpreterBlock,
     InterpreterOptions, Mount, ScriptAlias, ServerConfig, Telemetry,
@@ -125,6 +127,8 @@ pub struct Directive {
     pub help: &'static str,
     /// How far the work on it is.
     pub status: Status,
+    /// Whether mod_wsgi does not know it.
+    pub is_extension: bool,
     /// Reads the line and stores what it says.
     pub(crate) apply: fn(&mut Line<'_>) -> Result<(), ConfigError>,
 }

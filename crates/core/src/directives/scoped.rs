@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::buffering::RequestBuffering;
 use crate::forwarded::ProxyHeader;
 
 /// How a value of an outer scope (`base`) and of an inner one (`add`) become one.
@@ -80,6 +81,8 @@ settings! {
         trusted_proxies: Option<Vec<TrustedNetwork>>,
         /// WSGIEnableSendfile.
         enable_sendfile: Option<bool>,
+        /// WSGIRequestBuffering.
+        request_buffering: Option<RequestBuffering>,
         /// WSGIHandlerScript, by handler name.
         handler_scripts: HandlerScripts,
     }

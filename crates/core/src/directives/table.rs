@@ -7,7 +7,7 @@ use super::Status::{Acts, EffectLater, Inert, NotNeeded, Removed};
 use super::line::Line;
 use super::site::ConfigError;
 use super::{Arguments, Context, Directive, Status};
-use super::{behaviour as b, daemon, interpreter as i, proxies, removed, scripts};
+use super::{behaviour as b, buffering, daemon, interpreter as i, proxies, removed, scripts};
 
 /// A directive's function.
 type Apply = fn(&mut Line<'_>) -> Result<(), ConfigError>;
@@ -20,10 +20,15 @@ const fn row(
     help: &'static str,
     apply: Apply,
 ) -> Directive {
-    Directive { name, context, arguments, default, help, status, apply }
+    Directive { name, context, arguments, default, help, status, is_extension: false, apply }
 }
 
-/// Every directive of mod_wsgi 6, each once, and names of older versions.
+/// A row that mod_wsgi does not have.
+const fn ours(row: Directive) -> Directive {
+    Directive { is_extension: true, ..row }
+}
+
+/// Every directive of mod_wsgi 6, each once, names of older versions, and ours.
 pub static DIRECTIVES: &[Directive] = &[
     // Mounting applications.
     row(
@@ -457,4 +462,12 @@ pub static DIRECTIVES: &[Directive] = &[
         "Use WSGIPythonHome, or python-home= of WSGIDaemonProcess.",
         removed::refused,
     ),
+    // Ours.
+    ours(row(
+        "WSGIRequestBuffering",
+        (FileInfo, Take1, Acts),
+        "`request-buffering` of the process group, or On",
+        "Whether httpd reads a body before the application runs: On, Off, or bytes kept in memory.",
+        buffering::directive,
+    )),
 ];

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::expand::{self, Lookups};
 use crate::{
     decide::Changes,
-    directives::{AliasOptions, DispatchScript, HandlerScript, MapHead, Scoped},
+    directives::{AliasOptions, DispatchScript, HandlerScript, MapHead, RequestBuffering, Scoped},
     forwarded::Trust,
 };
 
@@ -36,6 +36,8 @@ pub struct Resolved<'a> {
     pub enable_sendfile: bool,
     /// Which headers of which proxies are believed; None for none.
     pub trust: Option<Trust<'a>>,
+    /// What becomes of the request's body; None as the process group says.
+    pub request_buffering: Option<RequestBuffering>,
     /// The process groups that may be used ("" is embedded); None for any.
     pub restrict_process: Option<&'a [String]>,
 }
@@ -155,6 +157,7 @@ pub fn resolve<'a>(
         ignore_activity: flag(|scoped| &scoped.ignore_activity).unwrap_or(false),
         enable_sendfile: flag(|scoped| &scoped.enable_sendfile).unwrap_or(false),
         trust: trust(server, dir),
+        request_buffering: pick(server, dir, |scoped| &scoped.request_buffering).copied(),
         restrict_process: pick(server, dir, |scoped| &scoped.restrict_process).map(Vec::as_slice),
     }
 }

@@ -57,12 +57,36 @@ pub fn try_receive_with_descriptors(
     receive(socket, buffer, descriptors, RecvFlags::DONTWAIT)
 }
 
+/// Receives what has arrived, waiting like `receive_some`, with the descriptor that was passed with
+/// it; that is lost when there is no room for another one in this process.
+pub fn receive_passed(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut descriptors = Vec::new();
+    let (length, _) = receive_or_lose(socket, buffer, &mut descriptors, RecvFlags::empty())?;
+    Ok((length, descriptors.pop()))
+}
+
 fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
     flags: RecvFlags,
 ) -> io::Result<usize> {
+    match receive_or_lose(socket, buffer, descriptors, flags)? {
+        (length, false) => Ok(length),
+        (_, true) => Err(io::Error::other("a descriptor could not be received")),
+    }
+}
+
+/// The number of bytes, and whether a descriptor was lost.
+fn receive_or_lose(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+    flags: RecvFlags,
+) -> io::Result<(usize, bool)> {
     let mut space = [MaybeUninit::<u8>::uninit(); SPACE];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(buffer)];
@@ -75,10 +99,7 @@ fn receive(
             descriptors.extend(rights);
         }
     }
-    if received.flags.contains(ReturnFlags::CTRUNC) {
-        return Err(io::Error::other("a descriptor could not be received"));
-    }
-    Ok(received.bytes)
+    Ok((received.bytes, received.flags.contains(ReturnFlags::CTRUNC)))
 }
 
 /// Whether a descriptor that somebody sent is a regular file open for reading: anything else

@@ -83,6 +83,13 @@ impl TimedStream {
         Ok(length)
     }
 
+    /// Receives what has arrived with the descriptor that was passed with it; that is lost when
+    /// this process has no room for another one.
+    pub fn receive_passed(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+        self.limit()?;
+        super::receive_passed(self.socket(), buffer).map_err(timed_out)
+    }
+
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_limited.load(Ordering::Relaxed) {

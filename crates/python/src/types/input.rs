@@ -1,12 +1,13 @@
 //! `mod_wsgi.Input`: the request body as a file of bytes (`wsgi.input`).
 
-use std::sync::Arc;
+use std::{ffi::c_void, sync::Arc};
 
 use pyo3_ffi as ffi;
 use wsgi_core::exchange::BodyError;
 
 use super::{
-    Table, borrowed, create, deallocate, fast_method, make_type, method, receive, slot, value,
+    Table, borrowed, create, deallocate, fast_method, make_type, method, receive, seeking, slot,
+    value,
 };
 use crate::{
     guard::guard,
@@ -28,15 +29,47 @@ pub(crate) struct Body {
     start: usize,
     is_ended: bool,
     is_failed: bool,
+    /// Bytes of a body that can be read in any order.
+    length: Option<u64>,
+    /// Where the exchange reads on.
+    offset: u64,
 }
 
 impl Body {
+    /// A body of which nothing was read; `length` is known of one that can be read in any order.
+    pub(crate) fn new(length: Option<u64>) -> Self {
+        Self { length, ..Self::default() }
+    }
+
+    /// Bytes of a body that can be read in any order.
+    pub(super) fn length(&self) -> u64 {
+        self.length.unwrap_or_default()
+    }
+
+    /// Where the application reads on.
+    pub(super) fn position(&self) -> u64 {
+        self.offset - self.buffered().len() as u64
+    }
+
+    /// Reads on from another position.
+    pub(super) fn seek(&mut self, py: Py<'_>, lease: &Lease, position: u64) -> PyResult<()> {
+        if self.is_failed {
+            return Err(already_failed(py));
+        }
+        let Some(exchange) = lease.enter() else { return Err(after_request(py, "seek()")) };
+        py.detached(|| exchange.seek_body(position))
+            .map_err(|BodyError { reason }| py.raise(Class::Os, &read_error(&reason)))?;
+        self.consume(usize::MAX);
+        (self.offset, self.is_ended) = (position, false);
+        Ok(())
+    }
+
     fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
     fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.buffer.len());
+        self.start = self.start.saturating_add(count).min(self.buffer.len());
     }
 
     /// Reads once into `target`; 0 is the end.
@@ -48,8 +81,7 @@ impl Body {
         target: &mut [u8],
     ) -> PyResult<usize> {
         if self.is_failed {
-            let reason = "input is already in error state";
-            return Err(py.raise(Class::Os, &read_error(reason)));
+            return Err(already_failed(py));
         }
         if self.is_ended || target.is_empty() {
             return Ok(0);
@@ -58,7 +90,9 @@ impl Body {
         match py.detached(|| measure::reading(lease.measure(), || exchange.read_body(target))) {
             Ok(count) => {
                 self.is_ended = count == 0;
-                Ok(count.min(target.len()))
+                let count = count.min(target.len());
+                self.offset += count as u64;
+                Ok(count)
             }
             Err(BodyError { reason }) => {
                 self.is_failed = true;
@@ -79,6 +113,10 @@ impl Body {
     }
 }
 
+fn already_failed(py: Py<'_>) -> crate::object::Raised {
+    py.raise(Class::Os, &read_error("input is already in error state"))
+}
+
 fn read_error(reason: &str) -> String {
     format!("mod_wsgi request data read error: {reason}")
 }
@@ -93,20 +131,38 @@ struct Input {
     lease: Arc<Lease>,
 }
 
-/// Makes the type.
+/// What inputs can do: those whose body is kept everything, others what follows [`SEEKING`].
+static METHODS: Table<[ffi::PyMethodDef; 8]> = Table::new([
+    fast_method(c"seek", seeking::seek),
+    method(c"tell", seeking::tell, ffi::METH_NOARGS),
+    method(c"seekable", seeking::seekable, ffi::METH_NOARGS),
+    fast_method(c"read", read),
+    fast_method(c"readline", readline),
+    fast_method(c"readlines", readlines),
+    method(c"close", close, ffi::METH_NOARGS),
+    ffi::PyMethodDef::zeroed(),
+]);
+
+/// How many of the methods need a body that is kept.
+const SEEKING: usize = 3;
+
+/// Makes the type of bodies that are read once.
 pub(crate) fn make<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
-    static METHODS: Table<[ffi::PyMethodDef; 5]> = Table::new([
-        fast_method(c"read", read),
-        fast_method(c"readline", readline),
-        fast_method(c"readlines", readlines),
-        method(c"close", close, ffi::METH_NOARGS),
-        ffi::PyMethodDef::zeroed(),
-    ]);
+    let all = METHODS.pointer().cast::<ffi::PyMethodDef>();
+    make_with(module, all.wrapping_add(SEEKING).cast())
+}
+
+/// Makes the type of bodies that can be read in any order; it has the same name.
+pub(crate) fn make_seekable<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
+    make_with(module, METHODS.pointer())
+}
+
+fn make_with<'py>(module: &Ref<'py>, methods: *mut c_void) -> PyResult<Object<'py>> {
     let mut slots = vec![
         slot(ffi::Py_tp_dealloc, deallocate::<Input> as *mut _),
         slot(ffi::Py_tp_iter, iterate as *mut _),
         slot(ffi::Py_tp_iternext, next as *mut _),
-        slot(ffi::Py_tp_methods, METHODS.pointer()),
+        slot(ffi::Py_tp_methods, methods),
     ];
     let flags = ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
     make_type::<Input>(module, c"mod_wsgi.Input", flags, &mut slots)
@@ -114,7 +170,7 @@ pub(crate) fn make<'py>(module: &Ref<'py>) -> PyResult<Object<'py>> {
 
 /// Makes an instance for one request.
 pub(crate) fn new<'py>(py: Py<'py>, class: &Ref<'_>, lease: Arc<Lease>) -> PyResult<Object<'py>> {
-    // SAFETY: `class` is the type of `make`.
+    // SAFETY: `class` is the type of `make` or `make_seekable`.
     unsafe { create(py, class, Input { lease }) }
 }
 
@@ -146,7 +202,7 @@ fn size(py: Py<'_>, method: &str, items: &[Ref<'_>]) -> PyResult<Option<usize>> 
 }
 
 /// The lease of an instance, while the request lasts.
-fn open<'a>(py: Py<'_>, this: &'a Ref<'_>, method: &str) -> PyResult<&'a Arc<Lease>> {
+pub(super) fn open<'a>(py: Py<'_>, this: &'a Ref<'_>, method: &str) -> PyResult<&'a Arc<Lease>> {
     // SAFETY: the methods of this file are called with instances of its type.
     let Input { lease } = unsafe { value(this) };
     match lease.enter() {

@@ -276,7 +276,9 @@ fn make_environ<'py>(
     application_start: i64,
 ) -> PyResult<Object<'py>> {
     let state = &request.interpreter.state;
-    let input = input::new(py, state.input.get(py), Arc::clone(request.lease))?;
+    let class =
+        if request.head.body_length.is_some() { &state.seekable_input } else { &state.input };
+    let input = input::new(py, class.get(py), Arc::clone(request.lease))?;
     let extras = Extras {
         input: &input,
         errors: errors.text(),

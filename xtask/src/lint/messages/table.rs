@@ -629,6 +629,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors.",
     },
     Message {
+        code: 1031,
+        meaning: "httpd could not keep a request body until it was complete; answered with 507, the application was not called.",
+        remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors. LimitRequestBody limits what clients may send.",
+    },
+    Message {
         code: 1040,
         meaning: "WSGITrustedProxyHeaders names a header that stands for nothing that could be replaced; the name has no effect.",
         remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",

@@ -8,7 +8,7 @@ mod value;
 
 pub use options::{DaemonOption, DaemonOptions, OPTIONS};
 pub(crate) use parse::parse;
-pub use resolve::{DaemonGroup, Defaults};
+pub use resolve::{Bodies, DaemonGroup, Defaults};
 
 use super::site::ServerId;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::value::Value;
 use crate::control::ReloadMode;
+use crate::directives::RequestBuffering;
 use crate::directives::Status::{self, Acts, NotNeeded};
 use crate::directives::site::Account;
 
@@ -203,6 +204,9 @@ daemon_options! {
         reload_on: Vec<String> = "reload-on", Acts, default "none",
             "Patterns of absolute paths, separated by `:`: a change of such a file reloads the group.",
             |v| v.patterns();
+        request_buffering: RequestBuffering = "request-buffering", Acts, default "On",
+            "Whether httpd reads request bodies first where WSGIRequestBuffering is not set.",
+            |v| v.request_buffering();
         response_spool_limit: u64 = "response-spool-limit", Acts, default "1073741824",
             "Bytes of a response that httpd keeps in a temporary file for a slow client; 0 keeps nothing.",
             |v| v.limit("response spool limit", 0);

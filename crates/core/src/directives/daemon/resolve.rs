@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{DaemonOptions, DaemonProcess};
 use crate::{
     control::{Buffers, Limits, ReloadMode},
+    directives::RequestBuffering,
     directives::site::{Account, ConfigError, ServerId},
     ownership::ScriptOwner,
     timers::Timers,
@@ -130,10 +131,8 @@ pub struct DaemonGroup {
     pub header_buffer_size: u32,
     /// Bytes of a response that are relayed without a flush.
     pub response_buffer_size: u32,
-    /// Bytes of a response that wait in memory for a slow client.
-    pub response_memory: u32,
-    /// Bytes of a response that wait in a file for a slow client; 0 for none, nor in memory.
-    pub response_spool_limit: u64,
+    /// What of bodies waits in httpd.
+    pub bodies: Bodies,
     /// Buffers of the sockets between httpd and the group.
     pub buffers: Buffers,
     /// Bytes of memory above which a process is replaced; None for any.
@@ -184,6 +183,26 @@ fn limits(options: &DaemonOptions) -> Limits {
         memory: options.memory_limit.unwrap_or(0),
         virtual_memory: options.virtual_memory_limit.unwrap_or(0),
         stack_size: options.stack_size.unwrap_or(0),
+    }
+}
+
+/// What of bodies waits in httpd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bodies {
+    /// Request bodies, where WSGIRequestBuffering does not say it.
+    pub request: RequestBuffering,
+    /// Bytes of a response that wait in memory for a slow client.
+    pub response_memory: u32,
+    /// Bytes of a response that wait in a file for a slow client; 0 for none, nor in memory.
+    pub response_file: u64,
+}
+
+/// What was said about bodies.
+fn bodies(options: &DaemonOptions) -> Bodies {
+    Bodies {
+        request: options.request_buffering.unwrap_or_default(),
+        response_memory: size(options.response_buffer_size, RESPONSE_MEMORY),
+        response_file: options.response_spool_limit.unwrap_or(RESPONSE_SPOOL_LIMIT),
     }
 }
 
@@ -261,8 +280,7 @@ impl DaemonProcess {
                 .or(unless_zero(options.socket_timeout)),
             header_buffer_size: size(options.header_buffer_size, HEADER_BUFFER_SIZE),
             response_buffer_size: size(options.response_buffer_size, RESPONSE_BUFFER_SIZE),
-            response_memory: size(options.response_buffer_size, RESPONSE_MEMORY),
-            response_spool_limit: options.response_spool_limit.unwrap_or(RESPONSE_SPOOL_LIMIT),
+            bodies: bodies(options),
             buffers: buffers(options),
             memory_soft_limit: options.memory_soft_limit.filter(|bytes| *bytes != 0),
             keeps_on_restart: options.on_restart.unwrap_or(false),

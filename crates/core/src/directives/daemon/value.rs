@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::control::ReloadMode;
 use crate::directives::site::{Account, Facts};
-use crate::directives::value;
+use crate::directives::{RequestBuffering, buffering, value};
 
 /// What `setgroups` takes at most on Linux (`NGROUPS_MAX`).
 const MAXIMUM_GROUPS: usize = 65536;
@@ -67,6 +67,12 @@ impl Value<'_> {
     pub(super) fn limit(&self, noun: &str, low: i64) -> Result<u64, String> {
         let bytes = self.integer(noun, low..=i64::MAX)?;
         u64::try_from(bytes).map_err(|_| self.invalid(noun, "a number that is not negative"))
+    }
+
+    /// What becomes of request bodies.
+    pub(super) fn request_buffering(&self) -> Result<RequestBuffering, String> {
+        buffering::read(self.text)
+            .ok_or_else(|| self.invalid("request buffering", buffering::ACCEPTED))
     }
 
     /// A buffer size: 0 for the default, or at least `minimum`.

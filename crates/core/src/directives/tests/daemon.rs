@@ -67,6 +67,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("on-restart", "keep", &["", "Keep", "on", "no"]),
     ("reload", "rolling", &["", "Rolling", "On", "none"]),
     ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
+    ("request-buffering", "5000", &["", "-1", "yes", "2147483648"]),
     ("response-spool-limit", "5000000000", &["", "-1", "1G", "9223372036854775808"]),
 ];
 

@@ -36,6 +36,9 @@ const FIELDS: &[(&str, Set)] = &[
         s.trusted_proxies = Some(vec![network]);
     }),
     ("enable_sendfile", |s, v| s.enable_sendfile = Some(parity(v))),
+    ("request_buffering", |s, v| {
+        s.request_buffering = Some(RequestBuffering::Memory(v.parse().unwrap()));
+    }),
     ("handler_scripts", |s, v| {
         s.handler_scripts.0.insert("same-name".into(), handler(v));
     }),

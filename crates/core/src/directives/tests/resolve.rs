@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::daemon::{DaemonGroup, Defaults};
+use super::super::daemon::{Bodies, DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
 use crate::{
@@ -71,8 +71,11 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         response_socket_timeout: None,
         header_buffer_size: 32768,
         response_buffer_size: 8_388_608,
-        response_memory: 65_536,
-        response_spool_limit: 1 << 30,
+        bodies: Bodies {
+            request: RequestBuffering::Memory(65_536),
+            response_memory: 65_536,
+            response_file: 1 << 30,
+        },
         buffers: Buffers::default(),
         memory_soft_limit: None,
         keeps_on_restart: false,
@@ -161,7 +164,7 @@ fn sizes_of_buffers_and_the_limit_of_writes_to_the_client() {
     )
     .unwrap();
     assert_eq!(found.buffers, Buffers { send: 1024, receive: 2048 });
-    assert_eq!((found.response_buffer_size, found.response_memory), (65536, 65536));
+    assert_eq!((found.response_buffer_size, found.bodies.response_memory), (65536, 65536));
     assert_eq!(found.response_socket_timeout, Some(Duration::from_secs(7)));
     let found = group("response-buffer-size=0 response-socket-timeout=0 socket-timeout=9", true);
     let found = found.unwrap();
@@ -177,7 +180,7 @@ fn options_of_ours_reach_the_group() {
     )
     .unwrap();
     assert_eq!(found.memory_soft_limit, Some(1000));
-    assert_eq!(group("response-spool-limit=0", true).unwrap().response_spool_limit, 0);
+    assert_eq!(group("response-spool-limit=0", true).unwrap().bodies.response_file, 0);
     assert!(found.keeps_on_restart);
     assert_eq!(found.reload, ReloadMode::Rolling);
     assert_eq!(found.reload_on, ["/srv/*.py", "/srv/x.ini"]);

@@ -66,6 +66,7 @@ pub(super) const GOOD: &[&str] = &[
     "WSGIOutputBuffering On",
     "WSGICatchExceptions On",
     "WSGIUserAuthoritative Off",
+    "WSGIRequestBuffering 5000",
 ];
 
 /// A line for every name that is known in order to be refused.
@@ -76,7 +77,7 @@ fn there_are_49_names_and_44_options_and_ours() {
     let names: BTreeSet<_> = DIRECTIVES.iter().map(|directive| directive.name).collect();
     assert_eq!(DIRECTIVES.len(), names.len());
     let is_removed = |directive: &&Directive| directive.status == Status::Removed;
-    assert_eq!(DIRECTIVES.iter().filter(|one| !is_removed(one)).count(), 49);
+    assert_eq!(DIRECTIVES.iter().filter(|one| !is_removed(one) && !one.is_extension).count(), 49);
     let options: BTreeSet<_> = daemon::OPTIONS.iter().map(|option| option.name).collect();
     assert_eq!(daemon::OPTIONS.len(), options.len());
     assert_eq!(daemon::OPTIONS.iter().filter(|option| !option.is_extension).count(), 44);
