@@ -13,7 +13,7 @@ use std::{
 use wsgi_core::level::Level;
 use wsgi_ipc::{
     socket,
-    spool::{Limits, Tap},
+    spool::{self, Limits, Tap},
 };
 
 use crate::{
@@ -32,6 +32,8 @@ pub(super) struct Feed {
 impl Feed {
     /// A connection from which nothing was taken.
     pub(super) fn new(connection: Connection) -> Self {
+        // In the child's first request, not in the middle of a slow one.
+        spool::prepare();
         Self { tap: None, connection }
     }
 

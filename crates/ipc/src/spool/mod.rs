@@ -2,7 +2,8 @@
 //! peer of its own, another thread takes over what comes in, so that the sender never waits.
 //!
 //! * `store`: the bytes taken over, in memory or in a temporary file.
-//! * `taker`: the thread that does it, one for the process, started when it is first needed.
+//! * `taker`: the thread that does it, one for the process, started by [`prepare`] or when it is first
+//!   needed.
 //!
 //! Invariant: bytes leave a [`Tap`] in the order in which they came over the connection, and at any
 //! time one side only reads it: the taker from the moment at which it finds the owner waiting until
@@ -42,6 +43,11 @@ impl fmt::Debug for Limits {
         let Self { memory, file, .. } = self;
         formatter.debug_struct("Limits").field("memory", memory).field("file", file).finish()
     }
+}
+
+/// Starts the thread of this process, which costs a descriptor, before anything depends on it.
+pub fn prepare() {
+    Taker::get();
 }
 
 /// A connection whose owner may have to wait for somebody else.
