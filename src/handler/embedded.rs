@@ -103,7 +103,7 @@ fn open_body<'r>(job: &Job<'_>, request: Request<'r>) -> Result<Option<Body<'r>>
 }
 
 /// Where the body comes from.
-enum Source<'r> {
+enum Intake<'r> {
     /// From the client, while the application reads.
     Client(Option<Body<'r>>),
     /// It is here, and was read up to this position.
@@ -116,7 +116,7 @@ struct ApacheExchange<'r>(Exclusive<'r, Side<'static>>);
 /// httpd's side of the request: one thread at a time.
 struct Side<'r> {
     request: Request<'r>,
-    body: Source<'r>,
+    body: Intake<'r>,
     responder: Responder<'r>,
     /// When output was last flushed.
     flushed: Option<Instant>,
@@ -127,8 +127,8 @@ struct Side<'r> {
 impl<'r> Side<'r> {
     fn open(job: &Job<'_>, request: Request<'r>, stored: Option<Stored>) -> Result<Self, Failure> {
         let body = match stored {
-            Some(stored) => Source::Here(stored, 0),
-            None => Source::Client(open_body(job, request)?),
+            Some(stored) => Intake::Here(stored, 0),
+            None => Intake::Client(open_body(job, request)?),
         };
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
@@ -150,9 +150,9 @@ impl<'r> Side<'r> {
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, BodyError> {
         let body = match &mut self.body {
-            Source::Client(Some(body)) => body,
-            Source::Client(None) => return Ok(0),
-            Source::Here(stored, position) => {
+            Intake::Client(Some(body)) => body,
+            Intake::Client(None) => return Ok(0),
+            Intake::Here(stored, position) => {
                 let length = stored
                     .read_at(buffer, *position)
                     .map_err(|error| BodyError { reason: error.to_string() })?;
@@ -177,11 +177,11 @@ impl<'r> Side<'r> {
 
     fn seek(&mut self, to: u64) -> Result<(), BodyError> {
         match &mut self.body {
-            Source::Here(_, position) => {
+            Intake::Here(_, position) => {
                 *position = to;
                 Ok(())
             }
-            Source::Client(_) => Err(BodyError { reason: "the request body is not kept".into() }),
+            Intake::Client(_) => Err(BodyError { reason: "the request body is not kept".into() }),
         }
     }
 
