@@ -34,7 +34,7 @@ mod tests {
             ("Blog", Some("blog")),
             ("shop-3", Some("shop-2")),
             ("shops", Some("shop")),
-            ("adnim", Some("admin")),
+            ("amdin", Some("admin")),
             ("wiki", None),
             ("b", None),
             ("", None),
