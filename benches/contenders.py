@@ -4,6 +4,7 @@ Words in angle brackets in commands and @NAME@ in httpd snippets are filled in w
 contender starts: root (its own folder, with copies of apps/), port, sock (a unix socket), module
 (of the application).
 """
+import glob
 import os
 import signal
 from dataclasses import dataclass, field
@@ -25,6 +26,14 @@ EMBEDDED = """\
 WSGIPythonHome @VENV@
 WSGIApplicationGroup %{GLOBAL}
 WSGIScriptAlias / @ROOT@/@SCRIPT@
+"""
+
+
+PHP = """\
+Alias /hello @ROOT@/hello.php
+<Files hello.php>
+    SetHandler application/x-httpd-php
+</Files>
 """
 
 
@@ -50,6 +59,7 @@ def table(options):
     found = []
     for mpm in options.mpm.split(","):
         found += _modules(options, mpm)
+    found += _php(options)
     return [*found, *_proxied(options.peers), *_standalone(options.peers)]
 
 
@@ -57,7 +67,9 @@ def _modules(options, mpm):
     at = "" if mpm == "event" else "@" + mpm
     yield Contender("httpd-static" + at, "ceiling", "files, no module", mpm=mpm,
                     workloads=STATIC, is_static=True)
-    for name, module in (("mod_wsgi-6.1.1", options.original), ("ours", options.ours)):
+    debian = _unpacked(options, "mod_wsgi.so*")
+    for name, module in (("mod_wsgi-6.1.1", options.original), ("mod_wsgi-debian", debian),
+                         ("ours", options.ours)):
         if module:
             load = f"LoadModule wsgi_module {os.path.abspath(module)}\n"
             if name != "ours":          # its default is a folder that need not exist
@@ -66,6 +78,21 @@ def _modules(options, mpm):
             yield Contender(f"{name}-embedded{at}", httpd=load + EMBEDDED, **common)
             yield Contender(f"{name}-daemon{at}", httpd=load + DAEMON,
                             note=f"{PROCESSES} processes of {THREADS} threads", **common)
+
+
+def _php(options):
+    """What many people know: PHP in httpd's own processes."""
+    module = _unpacked(options, "libphp*.so")
+    if module:
+        yield Contender("mod_php@prefork", "wsgi", "no opcache", mpm="prefork", needs=(module,),
+                        httpd=f"LoadModule php_module {module}\n" + PHP,
+                        workloads={"hello10", "hello64", "nokeep"})
+
+
+def _unpacked(options, pattern):
+    """A module of a Debian package that was unpacked and not installed."""
+    found = glob.glob(os.path.join(options.unpacked, "usr/lib/apache2/modules", pattern))
+    return found[0] if found else None
 
 
 def _commands(peers):
@@ -99,6 +126,11 @@ def _proxied(peers):
                     modules=("proxy", "proxy_uwsgi"),
                     backend=uwsgi + ("--socket", "<sock>", "--chmod-socket=666"),
                     reload=signal.SIGHUP, needs=uwsgi[:1])
+    python = os.path.join(peers, "bin/python")
+    yield Contender("httpd+flup", "proxy", "FastCGI, unix socket, 1 process of 30 threads",
+                    'ProxyPass "/" "unix:@SOCK@|fcgi://localhost/" retry=0',
+                    modules=("proxy", "proxy_fcgi"), needs=(python, _package(peers, "flup")),
+                    backend=(python, "<root>/serve.py", "flup", "<sock>", "<module>"))
 
 
 def _standalone(peers):

@@ -1,6 +1,9 @@
 """Readings of /proc: the process tree, CPU time, memory."""
 import contextlib
 import os
+import platform
+import re
+import subprocess
 import time
 
 HZ = os.sysconf("SC_CLK_TCK")
@@ -76,3 +79,14 @@ def speed():
             pass
         best = max(best, 0.3 / (time.perf_counter() - start))
     return best
+
+
+def machine(httpd):
+    """What the figures were taken on."""
+    with open("/proc/cpuinfo") as file:
+        model = re.search(r"model name\s*: (.*)", file.read())
+    version = subprocess.run([httpd, "-v"], capture_output=True, text=True).stdout
+    found = re.search(r"Apache/([\d.]+)", version)
+    return (f"{os.cpu_count()} CPUs ({model[1] if model else platform.machine()}), "
+            f"Linux {platform.release()}, httpd {found[1] if found else '?'}, "
+            f"Python {platform.python_version()}")

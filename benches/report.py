@@ -72,6 +72,14 @@ def markdown(data):
     return "\n".join(lines) + "\n"
 
 
+def page(data, tables):
+    """The page that is kept in the repository."""
+    return (f"# Results\n\nWritten by `cargo xtask bench -- --results`; do not edit.\n\n"
+            f"{data['when']} UTC. {data['machine']}. Load generators on the same CPUs, by loopback. "
+            f"Rounds: {data['rounds']} of {data['duration']:g} s.\n\n"
+            f"![CPU time of a request](RESULTS.svg)\n\n{tables}")
+
+
 def _counters(results):
     rows = []
     for name, result in results.items():

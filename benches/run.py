@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import chart  # noqa: E402
 import procfs  # noqa: E402
 import reload  # noqa: E402
 import report  # noqa: E402
@@ -32,8 +33,9 @@ def arguments():
     parser.add_argument("--original", help="the module of mod_wsgi")
     parser.add_argument("--venv", default=sys.prefix, help="venv of the applications (Flask, Django)")
     parser.add_argument("--peers", help="venv of other servers [the applications' venv]")
-    parser.add_argument("--group", default="wsgi", help="comma list of wsgi, proxy, standalone, "
-                                                        "ceiling, or all [wsgi]")
+    parser.add_argument("--unpacked", help="root of unpacked Debian packages (mod_wsgi, mod_php)")
+    parser.add_argument("--group", default="all", help="comma list of wsgi, proxy, standalone, "
+                                                       "ceiling, or all [all]")
     parser.add_argument("--only", default="", help="comma list of contenders instead of groups")
     parser.add_argument("--workloads", default=",".join(QUICK), help="comma list, or all")
     parser.add_argument("--rounds", type=int, default=3)
@@ -48,6 +50,9 @@ def arguments():
                         help="repeat when other processes used more cores than this")
     parser.add_argument("--json", help="write the figures here")
     parser.add_argument("--md", help="write the tables here")
+    parser.add_argument("--svg", help="write a chart of CPU time here")
+    parser.add_argument("--results", action="store_true",
+                        help="write RESULTS.md and RESULTS.svg beside this program")
     parser.add_argument("--httpd", default="/usr/sbin/apache2")
     parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
     parser.add_argument("--user", default="www-data")
@@ -55,7 +60,10 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
     parser.add_argument("--list", action="store_true", help="list the contenders")
     options = parser.parse_args()
-    options.peers = options.peers or options.venv
+    # Servers run in folders of their own.
+    for name in ("venv", "peers", "unpacked"):
+        value = getattr(options, name) or options.venv
+        setattr(options, name, os.path.abspath(value))
     options.names = list(WORKLOADS) if options.workloads == "all" \
         else [name for name in options.workloads.split(",") if name]
     unknown = [name for name in options.names if name not in WORKLOADS]
@@ -147,7 +155,8 @@ def main():
     # So that servers are stopped and folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     data = {"baseline": options.baseline, "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-            "cpus": os.cpu_count(), "contenders": {}, "skipped": {}}
+            "machine": procfs.machine(options.httpd), "rounds": options.rounds, "duration": options.duration,
+            "contenders": {}, "skipped": {}}
     for one in contenders:
         missing = [path for path in one.needs if not os.path.exists(path)]
         if missing:
@@ -164,9 +173,14 @@ def main():
     if options.json:
         with open(options.json, "w") as file:
             json.dump(data, file, indent=1)
-    if options.md:
-        with open(options.md, "w") as file:
-            file.write(text)
+    here = os.path.dirname(os.path.abspath(__file__))
+    if options.results:
+        options.md, options.svg = os.path.join(here, "RESULTS.md"), os.path.join(here, "RESULTS.svg")
+        text = report.page(data, text)
+    for path, content in ((options.md, text), (options.svg, chart.svg(data))):
+        if path:
+            with open(path, "w") as file:
+                file.write(content)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts a server that is a library: serve.py KIND PORT MODULE."""
+"""Starts a server that is a library: serve.py KIND PORT MODULE; flup takes the path of a socket."""
 import importlib
 import os
 import signal
@@ -39,8 +39,21 @@ def bjoern(application, port):
         os.waitpid(pid, 0)
 
 
+def flup(application, path):
+    from flup.server.fcgi import WSGIServer
+
+    def rooted(environ, start_response):
+        # mod_proxy_fcgi sends the whole path as SCRIPT_NAME.
+        if not environ.get("PATH_INFO"):
+            environ["PATH_INFO"], environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", ""), ""
+        return application(environ, start_response)
+
+    WSGIServer(rooted, bindAddress=path, umask=0, maxThreads=PROCESSES * THREADS).run()
+
+
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    kind, port, module = sys.argv[1:4]
-    servers = {"waitress": waitress, "cheroot": cheroot, "bjoern": bjoern}
-    servers[kind](importlib.import_module(module).application, int(port))
+    kind, place, module = sys.argv[1:4]
+    servers = {"waitress": waitress, "cheroot": cheroot, "bjoern": bjoern, "flup": flup}
+    servers[kind](importlib.import_module(module).application,
+                  int(place) if place.isdigit() else place)

@@ -20,6 +20,7 @@ use crate::python::Python;
 use crate::setup::{self, Needs};
 use crate::{build, process};
 pub(crate) use part::Part;
+pub(crate) use venv::fill as fill_venv;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The Python everything was made for.
+    pub(crate) fn python(&self) -> &Python {
+        &self.python
+    }
+
     /// The venv of the applications.
     pub(crate) fn venv(&self) -> Option<&Path> {
         self.venv.as_deref()

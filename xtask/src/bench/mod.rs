@@ -1,5 +1,7 @@
-//! `cargo xtask bench`: builds, then runs `benches/run.py` with our module and the original, or
-//! `benches/gate.py` with ours.
+//! `cargo xtask bench`: builds, installs whom to compare with, then runs `benches/run.py`; with
+//! `--gate` it runs `benches/gate.py` with our module alone.
+
+mod peers;
 
 use std::process::{Command, ExitCode};
 
@@ -26,7 +28,9 @@ pub(crate) fn run(project: &Project, is_gate: bool, arguments: &[String]) -> Res
         command.arg("--venv").arg(venv);
     }
     if let Some(original) = prepared.original() {
+        let peers = peers::ensure(project, prepared.python())?;
         command.arg("--original").arg(original);
+        command.arg("--peers").arg(peers.venv).arg("--unpacked").arg(peers.unpacked);
     }
     let is_ok = process::succeeds(command.args(arguments))?;
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
