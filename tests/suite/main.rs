@@ -36,6 +36,7 @@ mod processes;
 mod proxies;
 mod python_module;
 mod python_options;
+mod pythons;
 mod refused;
 mod regression;
 mod reload;

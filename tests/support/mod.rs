@@ -11,6 +11,7 @@
 //! | `daemon` | a server with one group of daemon processes |
 //! | `httpd` | start, stop, refuse; what is asserted when a server ends |
 //! | `log` | the error log as records, and which of them a test declared |
+//! | `pythons` | other Pythons than the system's |
 //! | `process` | `/proc`: the tree of a server, descriptors, signals |
 //! | `environ` | the answer of the application that shows its environ |
 //! | `http` | the raw HTTP/1.1 client |
@@ -33,6 +34,7 @@ pub mod log;
 pub mod original;
 pub mod ports;
 pub mod process;
+pub mod pythons;
 pub mod rundir;
 
 pub use conf::Mode;

@@ -147,6 +147,23 @@ impl Rules {
         let layers = self.layers.iter().filter(matches);
         layers.fold(Settings::default(), |below, layer| layer.settings.over(below))
     }
+
+    /// What means nothing in a process that runs without the interpreter lock: the tags of
+    /// warnings, and what they are about. `has_option` is whether the daemon group has a `switch-interval=`.
+    pub fn idle_without_lock(&self, has_option: bool) -> Vec<(&'static str, &'static str)> {
+        let mut layers = self.layers.iter().map(|layer| layer.settings.switch_interval.is_some());
+        let at_top = layers.next().unwrap_or(false);
+        let in_block = layers.any(|is_set| is_set);
+        [
+            ("WSGI0202", self.any_own_lock(), "WSGIPerInterpreterGIL"),
+            ("WSGI0203", at_top, "WSGISwitchInterval"),
+            ("WSGI0204", has_option, "switch-interval="),
+            ("WSGI0205", in_block, "WSGISwitchInterval in <WSGIInterpreterOptions>"),
+        ]
+        .into_iter()
+        .filter_map(|(tag, is_set, name)| is_set.then_some((tag, name)))
+        .collect()
+    }
 }
 
 /// The directories of a path as typed, separated by `:`.
@@ -254,5 +271,22 @@ mod tests {
         assert!(!Rules::of("", &none, &blocks).free_threading);
         let on = InterpreterOptions { free_threading: Some(true), ..none };
         assert!(!Rules::of("app", &on, &[with(Some("app"), None, false)]).free_threading);
+    }
+
+    #[test]
+    fn what_means_nothing_without_a_lock_is_told() {
+        let mut own = block(None, Some("a"), 1.0);
+        own.options.per_interpreter_gil = Some(true);
+        let base = InterpreterOptions { switch_interval: Some(1.0), ..Default::default() };
+        let codes = |rules: Rules, has_option| -> Vec<&str> {
+            rules.idle_without_lock(has_option).into_iter().map(|(tag, _)| tag).collect()
+        };
+        assert_eq!(
+            codes(Rules::of("", &base, &[own.clone()]), true),
+            ["WSGI0202", "WSGI0203", "WSGI0204", "WSGI0205"]
+        );
+        assert!(codes(Rules::of("", &InterpreterOptions::default(), &[]), false).is_empty());
+        own.application_group = Some(String::new());
+        assert!(!Rules::of("", &base, &[own]).any_own_lock(), "the main one never has");
     }
 }

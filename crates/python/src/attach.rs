@@ -7,11 +7,16 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3_ffi as ffi;
 
-use crate::{object::Py, wsgi::measure};
+use crate::{
+    lease::lock,
+    object::{Object, Py},
+    wsgi::measure,
+};
 
 thread_local! {
     /// The states this thread has, by interpreter.
@@ -41,6 +46,50 @@ impl Drop for ThreadStates {
             self.delete();
         }
     }
+}
+
+/// The states of all threads, for who looks at another thread: `sys._current_frames()` makes
+/// objects for the threads of all interpreters, whose own locks and allocators it does not mind.
+static ALL: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+
+/// The state of some thread.
+struct Known {
+    interpreter: InterpreterPointer,
+    /// Its number, as `threading.get_ident()`.
+    thread: u64,
+    state: *mut ffi::PyThreadState,
+}
+
+// SAFETY: only `frame_of` follows the pointer, while the state's thread cannot delete it.
+unsafe impl Send for Known {}
+
+impl Known {
+    /// Takes note of a state of this thread.
+    fn add(interpreter: InterpreterPointer, state: *mut ffi::PyThreadState) {
+        // SAFETY: returns a number.
+        let thread = unsafe { libc::pthread_self() };
+        lock(&ALL).push(Self { interpreter, thread, state });
+    }
+}
+
+/// What a thread executes in `interpreter`, to which the calling thread is attached; `None` when
+/// that is nothing.
+pub(crate) fn frame_of<'py>(
+    py: Py<'py>,
+    interpreter: InterpreterPointer,
+    thread: u64,
+) -> Option<Object<'py>> {
+    let is_wanted = |known: &&Known| known.interpreter == interpreter && known.thread == thread;
+    let state = lock(&ALL).iter().find(is_wanted)?.state;
+    // SAFETY: its thread deletes it only after it was removed from ALL and while it is attached,
+    // which the calling thread is now.
+    let frame = unsafe { ffi::PyThreadState_GetFrame(state) };
+    if frame.is_null() {
+        // It executes nothing, which is no exception.
+        return None;
+    }
+    // SAFETY: a new reference.
+    unsafe { Object::from_new(py, frame.cast()) }.ok()
 }
 
 /// Whether this is the thread the process began with.
@@ -117,6 +166,7 @@ pub(crate) unsafe fn adopt_main<'i>() -> (InterpreterPointer, Attached<'i>) {
     // SAFETY: as above.
     let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
     STATES.with_borrow_mut(|states| states.0.push((interpreter, state)));
+    Known::add(interpreter, state);
     FIRST_STATE.store(state, Ordering::Release);
     (interpreter, Attached(PhantomData))
 }
@@ -132,13 +182,13 @@ unsafe impl Send for FirstState {}
 // SAFETY: as for Send.
 unsafe impl Sync for FirstState {}
 
-/// Makes a sub-interpreter, to which this thread is attached instead of to the main one.
+/// Makes a sub-interpreter, to which this thread is attached instead of to the main one. With a
+/// lock of its own nobody else knows it yet, so nothing is waited for while the main one is held.
 pub(crate) fn make_interpreter<'i>(
     main: Attached<'_>,
+    owns_lock: bool,
 ) -> Option<(InterpreterPointer, FirstState, Attached<'i>)> {
-    // SAFETY: attached to the main interpreter; on success the thread is attached to the new
-    // one instead, on failure nothing has changed.
-    let state = unsafe { ffi::Py_NewInterpreter() };
+    let state = if owns_lock { new_isolated() } else { new_legacy() };
     if state.is_null() {
         return None;
     }
@@ -147,6 +197,31 @@ pub(crate) fn make_interpreter<'i>(
     // SAFETY: attached to the new interpreter.
     let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
     Some((interpreter, FirstState(state), Attached(PhantomData)))
+}
+
+/// An interpreter that shares the main one's lock and is kept from nothing; null on failure.
+fn new_legacy() -> *mut ffi::PyThreadState {
+    // SAFETY: attached to the main interpreter; on success the thread is attached to the new
+    // one instead, on failure nothing has changed.
+    unsafe { ffi::Py_NewInterpreter() }
+}
+
+/// An interpreter with lock and allocator of its own (PEP 684), where fork, exec and daemon
+/// threads are not allowed and extensions must be made for it; null on failure.
+#[cfg(Py_3_12)]
+fn new_isolated() -> *mut ffi::PyThreadState {
+    let config = ffi::_PyInterpreterConfig_INIT;
+    let mut state = std::ptr::null_mut();
+    // SAFETY: as for `new_legacy`; a place for the state, a complete configuration. The status
+    // says no more than that the state is null.
+    unsafe { ffi::Py_NewInterpreterFromConfig(&raw mut state, &raw const config) };
+    state
+}
+
+/// There is no such interpreter before CPython 3.12; nobody asks for one.
+#[cfg(not(Py_3_12))]
+fn new_isolated() -> *mut ffi::PyThreadState {
+    std::ptr::null_mut()
 }
 
 fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
@@ -158,6 +233,7 @@ fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
         let state = unsafe { ffi::PyThreadState_New(interpreter.0) };
         if !state.is_null() {
             states.0.push((interpreter, state));
+            Known::add(interpreter, state);
         }
         state
     })
@@ -172,6 +248,7 @@ pub(crate) fn forget_thread() {
 
 /// Deletes a state of this detached thread.
 fn delete(state: *mut ffi::PyThreadState) {
+    lock(&ALL).retain(|known| known.state != state);
     // SAFETY: a live state of this detached thread.
     unsafe { ffi::PyEval_RestoreThread(state) };
     // SAFETY: attached with this state; runs destructors of thread locals.

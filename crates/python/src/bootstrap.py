@@ -169,9 +169,8 @@ def dump_on_fatal_signals():
     faulthandler.enable(2)
 
 
-def thread_stack(identity):
-    """The stack of a thread, none of it when it is not in Python."""
-    frame = sys._current_frames().get(identity)
+def stack_of(frame):
+    """The stack that ends with a frame; none of it without one."""
     if frame is None:
         return []
     frames = []
@@ -223,6 +222,8 @@ def finish_threads():
     if lock is not None and importer.ident != threading.get_ident():
         threading._shutdown_locks.discard(lock)
     threading._shutdown()
+    # CPython calls it once more; in a sub-interpreter 3.12 does not expect that.
+    threading._shutdown = lambda: None
 
 
 def run_exit_callbacks():

@@ -8,7 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use pyo3_ffi as ffi;
-use wsgi_core::control::EngineSpec;
+use wsgi_core::{control::EngineSpec, level::Level};
+
+use crate::log;
 
 /// Why CPython could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +128,11 @@ fn fill(config: &mut Config, spec: &EngineSpec) -> Result<(), StartError> {
     if spec.dont_write_bytecode {
         plain.write_bytecode = 0;
     }
+    #[cfg(Py_GIL_DISABLED)]
+    {
+        // As `-X gil=`: without it such a build runs without its lock until an extension needs it.
+        plain.enable_gil = i32::from(!spec.interpreters.free_threading);
+    }
     if let Some(seed) = spec.hash_seed {
         plain.use_hash_seed = 1;
         plain.hash_seed = seed.into();
@@ -144,6 +151,26 @@ fn fill(config: &mut Config, spec: &EngineSpec) -> Result<(), StartError> {
         config.set(|config| &raw mut config.executable, &executable)?;
     }
     Ok(())
+}
+
+/// Whether this Python runs without interpreter locks: it can, and was told to.
+pub(crate) fn runs_without_lock(spec: &EngineSpec) -> bool {
+    cfg!(Py_GIL_DISABLED) && spec.interpreters.free_threading
+}
+
+/// What the process is told to do and cannot, or what means nothing because of what it does.
+pub(crate) fn warn(spec: &EngineSpec) {
+    if spec.interpreters.free_threading && !runs_without_lock(spec) {
+        let text = "WSGI0200: WSGIFreeThreading On has no effect: this Python is not a \
+                    free-threaded build.";
+        log::process(Level::WARNING, text);
+    }
+    if runs_without_lock(spec) {
+        for (tag, name) in spec.interpreters.idle_without_lock(spec.switch_interval.is_some()) {
+            let text = format!("{tag}: {name} has no effect: Python runs without its lock.");
+            log::process(Level::WARNING, &text);
+        }
+    }
 }
 
 fn is_venv(home: &Path) -> bool {

@@ -6,7 +6,9 @@
 use pyo3_ffi as ffi;
 
 use crate::{
-    object::{PyResult, Ref},
+    attach,
+    interpreter::Interpreter,
+    object::{Object, Py, PyResult, Ref},
     runtime::Runtime,
 };
 
@@ -25,8 +27,8 @@ impl Runtime {
         let attached = interpreter.attach()?;
         let py = attached.py();
         let lines = || -> PyResult<Vec<String>> {
-            let thread = py.int(thread.cast_signed())?;
-            let lines = interpreter.state.bootstrap.call(py, "thread_stack", &[&thread])?;
+            let frame = frame(py, interpreter, thread)?;
+            let lines = interpreter.state.bootstrap.call(py, "stack_of", &[&frame])?;
             lines.items()?.iter().map(|line| line.to_text()).collect()
         };
         lines().map_err(|raised| raised.clear(py)).ok()
@@ -55,6 +57,21 @@ impl Runtime {
             set_exception(unsafe { libc::pthread_self() }, None);
         }
     }
+}
+
+/// The frame that a thread executes, or None.
+#[cfg(not(Py_GIL_DISABLED))]
+#[allow(clippy::unnecessary_wraps, reason = "the other one can fail")]
+fn frame<'py>(py: Py<'py>, interpreter: &Interpreter, thread: u64) -> PyResult<Object<'py>> {
+    Ok(attach::frame_of(py, interpreter.pointer(), thread).unwrap_or_else(|| py.none()))
+}
+
+/// Without a lock the thread runs on while it is looked at, unless Python itself stops it.
+#[cfg(Py_GIL_DISABLED)]
+fn frame<'py>(py: Py<'py>, _interpreter: &Interpreter, thread: u64) -> PyResult<Object<'py>> {
+    let frames = py.import("sys")?.call_method("_current_frames", &[])?;
+    let frame = frames.item(&*py.int(thread.cast_signed())?)?;
+    Ok(frame.unwrap_or_else(|| py.none()))
 }
 
 /// Sets or clears the exception that a thread of the current interpreter will raise.

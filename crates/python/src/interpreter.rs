@@ -1,14 +1,20 @@
-//! Interpreters by name (application groups): the main one and legacy sub-interpreters, which
-//! share its GIL. Made on first use, kept until the process ends.
+//! Interpreters by name (application groups): the main one and sub-interpreters, which share its
+//! lock (GIL) unless they are to have one of their own. Made on first use, kept until the process
+//! ends.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
-use wsgi_core::control::{EngineSpec, ImportScript};
+use wsgi_core::{
+    control::{EngineSpec, ImportScript},
+    level::Level,
+};
 
 use crate::{
     attach::{self, Attached, FirstState, InterpreterPointer},
+    config,
     lease::lock,
+    log,
     object::{Py, Raised},
     script::Scripts,
     state::State,
@@ -82,7 +88,7 @@ impl Interpreters {
         // SAFETY: the caller has just initialised CPython on this thread.
         let (pointer, attached) = unsafe { attach::adopt_main() };
         let py = attached.py();
-        let state = State::make(py, spec, "").map_err(|raised| reason(py, raised))?;
+        let state = State::make(py, spec, "", false).map_err(|raised| reason(py, raised))?;
         let main = keep(spec, "", [pointer, pointer], None, state);
         Ok(Self { main, others: RwLock::default(), making: Mutex::default() })
     }
@@ -128,10 +134,15 @@ impl Interpreters {
 
     fn make(&self, group: &[u8], spec: &EngineSpec) -> Result<&'static Interpreter, String> {
         let name = std::str::from_utf8(group).map_err(|_| "its name is not UTF-8".to_owned())?;
+        let owns_lock = owns_lock(spec, name);
+        if owns_lock {
+            let text = format!("Creating {} with a lock of its own.", place(spec, name));
+            log::process(Level::INFO, &text);
+        }
         let attached = self.main.attach().ok_or("the process is ending")?;
         let (pointer, first, attached) =
-            attach::make_interpreter(attached).ok_or("CPython could not create it")?;
-        match State::make(attached.py(), spec, name) {
+            attach::make_interpreter(attached, owns_lock).ok_or("CPython could not create it")?;
+        match State::make(attached.py(), spec, name, owns_lock) {
             Ok(state) => Ok(keep(spec, name, [pointer, self.main.pointer], Some(first), state)),
             Err(raised) => {
                 let reason = reason(attached.py(), raised);
@@ -140,6 +151,14 @@ impl Interpreters {
             }
         }
     }
+}
+
+/// Whether a sub-interpreter gets a lock of its own (`WSGIPerInterpreterGIL`): where Python can,
+/// and has a lock at all.
+fn owns_lock(spec: &EngineSpec, name: &str) -> bool {
+    cfg!(Py_3_12)
+        && !config::runs_without_lock(spec)
+        && spec.interpreters.interpreter(name).has_own_lock == Some(true)
 }
 
 fn keep(

@@ -51,6 +51,7 @@ impl Runtime {
         }
         log::install(notices);
         config::initialise(&spec)?;
+        config::warn(&spec);
         let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
         if spec.is_daemon && !dump::prepare() {
             interpreters.main().call_bootstrap("dump_on_fatal_signals", "WSGI0067");

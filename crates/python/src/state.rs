@@ -7,7 +7,7 @@ use wsgi_core::{control::EngineSpec, interpreters::Settings, keys, level::Level,
 
 use crate::{
     bootstrap::Bootstrap,
-    log,
+    config, log,
     module::{self, events::Events},
     object::{Class, Object, Py, PyResult, Ref, Stored},
     traceback,
@@ -93,7 +93,12 @@ own_keys! {
 
 impl State {
     /// Makes everything and publishes the modules, in the order of the contract.
-    pub(crate) fn make(py: Py<'_>, spec: &EngineSpec, application_group: &str) -> PyResult<Self> {
+    pub(crate) fn make(
+        py: Py<'_>,
+        spec: &EngineSpec,
+        application_group: &str,
+        owns_lock: bool,
+    ) -> PyResult<Self> {
         let bootstrap = Bootstrap::load(py)?;
         // Never freed, as all of this.
         let events: &'static Events = Box::leak(Box::new(Events::make(py, spec.is_daemon)?));
@@ -101,7 +106,8 @@ impl State {
         let log = log_stream::make(&module)?;
         let settings = spec.interpreters.interpreter(application_group);
         restrict(py, spec, &settings, &bootstrap, &log)?;
-        prepare(py, spec, application_group, &bootstrap)?;
+        prepare(py, spec, &bootstrap)?;
+        set_switch_interval(py, spec, application_group, owns_lock, &bootstrap)?;
         extend_path(py, spec, &settings, &bootstrap)?;
         let file_wrapper = file_wrapper::make(&module)?;
         module.set_attribute("FileWrapper", &file_wrapper)?;
@@ -192,18 +198,13 @@ fn restrict(
 }
 
 /// Environment, and what else is set before anything of the application is imported.
-fn prepare(
-    py: Py<'_>,
-    spec: &EngineSpec,
-    application_group: &str,
-    bootstrap: &Bootstrap,
-) -> PyResult<()> {
+fn prepare(py: Py<'_>, spec: &EngineSpec, bootstrap: &Bootstrap) -> PyResult<()> {
     bootstrap.call(py, "warm_up", &[])?;
     let user = optional(py, spec.user.as_ref().map(|(name, _)| name))?;
     let home = optional(py, spec.user.as_ref().map(|(_, home)| home))?;
     let eggs = optional(py, spec.python_eggs.as_ref())?;
     bootstrap.call(py, "correct_environment", &[&user, &home, &eggs])?;
-    set_switch_interval(py, spec, application_group, bootstrap)
+    Ok(())
 }
 
 /// Sets the switch interval, with the interpreter whose lock it belongs to.
@@ -211,9 +212,12 @@ fn set_switch_interval(
     py: Py<'_>,
     spec: &EngineSpec,
     application_group: &str,
+    owns_lock: bool,
     bootstrap: &Bootstrap,
 ) -> PyResult<()> {
-    let owns_lock = false;
+    if config::runs_without_lock(spec) {
+        return Ok(());
+    }
     let (interval, is_left_out) =
         spec.interpreters.switch_interval(application_group, owns_lock, spec.switch_interval);
     if is_left_out {

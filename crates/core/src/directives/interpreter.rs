@@ -4,7 +4,7 @@
 use super::behaviour::embedded_if_global;
 use super::config::{HashSeed, InterpreterBlock, InterpreterOptions};
 use super::line::Line;
-use super::site::ConfigError;
+use super::site::{ConfigError, Notice};
 use super::value::{decimal, integer, shown};
 use super::words::Words;
 
@@ -18,6 +18,17 @@ pub(crate) fn interpreter_flag(
 ) -> Result<(), ConfigError> {
     let value = line.take_flag()?;
     *field(line.interpreter()?) = Some(value);
+    Ok(())
+}
+
+/// WSGIFreeThreading, which is for whole processes.
+pub(crate) fn free_threading(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    interpreter_flag(line, |options| &mut options.free_threading)?;
+    if line.block()?.is_some_and(|block| block.application_group.is_some()) {
+        let text = "WSGIFreeThreading is ignored in a block with application-group=: it is for \
+                    whole processes";
+        line.warn(Notice::warning(201, text.to_owned()));
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! One line of configuration while it is carried out: its words, its target, its notices.
 
-use super::config::{DirConfig, GlobalConfig, GroupReference, InterpreterOptions, ServerConfig};
+use super::config::{
+    DirConfig, GlobalConfig, GroupReference, InterpreterBlock, InterpreterOptions, ServerConfig,
+};
 use super::scoped::Scoped;
 use super::site::{ConfigError, Facts, Notice, NoticeLevel, Scope, Site, Target};
 use super::value::{flag, shown};
@@ -127,6 +129,12 @@ impl<'a> Line<'a> {
         let global = self.global()?;
         let block = global.interpreter_blocks.last_mut().filter(|_| global.block_is_open);
         Ok(block.map_or(&mut global.interpreter, |block| &mut block.options))
+    }
+
+    /// The open block.
+    pub(crate) fn block(&mut self) -> Result<Option<&InterpreterBlock>, ConfigError> {
+        let global = self.global()?;
+        Ok(global.interpreter_blocks.last().filter(|_| global.block_is_open))
     }
 
     /// Notes that scripts will run in httpd's children, which therefore need Python.

@@ -273,17 +273,17 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIPerInterpreterGIL",
-        (Global, Flag, EffectLater),
+        (Global, Flag, Acts),
         "Off",
         "Whether new sub-interpreters get a lock of their own (Python 3.12 and later).",
         |l| i::interpreter_flag(l, |o| &mut o.per_interpreter_gil),
     ),
     row(
         "WSGIFreeThreading",
-        (Global, Flag, EffectLater),
+        (Global, Flag, Acts),
         "Off",
         "Whether a free-threaded Python runs without its lock.",
-        |l| i::interpreter_flag(l, |o| &mut o.free_threading),
+        i::free_threading,
     ),
     row(
         "WSGIRestrictEmbedded",

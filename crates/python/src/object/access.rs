@@ -4,7 +4,9 @@ use std::ffi::CString;
 
 use pyo3_ffi as ffi;
 
-use super::{Class, Object, PyResult, Raised, Ref};
+#[cfg(not(Py_3_13))]
+use super::Raised;
+use super::{Class, Object, PyResult, Ref};
 
 impl<'a> Ref<'a> {
     /// Whether this is `None`.
@@ -167,6 +169,22 @@ impl<'a> Ref<'a> {
     }
 
     /// An item of a dict, `None` when there is none.
+    #[cfg(Py_3_13)]
+    pub(crate) fn item(&self, key: &Ref<'_>) -> PyResult<Option<Object<'a>>> {
+        let mut found = std::ptr::null_mut();
+        // SAFETY: attached, live objects; on success a new reference, for nobody keeps other
+        // threads from changing the dict where Python has no lock.
+        let status = unsafe { ffi::PyDict_GetItemRef(self.as_ptr(), key.as_ptr(), &raw mut found) };
+        self.py().check(status)?;
+        if status == 0 {
+            return Ok(None);
+        }
+        // SAFETY: a new reference.
+        unsafe { Object::from_new(self.py(), found) }.map(Some)
+    }
+
+    /// An item of a dict, `None` when there is none.
+    #[cfg(not(Py_3_13))]
     pub(crate) fn item(&self, key: &Ref<'_>) -> PyResult<Option<Object<'a>>> {
         // SAFETY: attached, live objects; a borrowed reference or null.
         let found = unsafe { ffi::PyDict_GetItemWithError(self.as_ptr(), key.as_ptr()) };

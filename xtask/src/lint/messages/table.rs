@@ -534,6 +534,36 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Give the interpreter its own lock (WSGIPerInterpreterGIL), or set the interval for the whole process group.",
     },
     Message {
+        code: 200,
+        meaning: "WSGIFreeThreading is On for a Python that is not a free-threaded build.",
+        remedy: "Use a free-threaded build of Python for that process group, or remove the directive.",
+    },
+    Message {
+        code: 201,
+        meaning: "WSGIFreeThreading stands in a block for one application group; it is for whole processes and ignored there.",
+        remedy: "Give the block no `application-group=`.",
+    },
+    Message {
+        code: 202,
+        meaning: "WSGIPerInterpreterGIL is On in a process that runs without any interpreter lock.",
+        remedy: "Nothing; remove one of the two directives to be rid of the record.",
+    },
+    Message {
+        code: 203,
+        meaning: "WSGISwitchInterval is set for a process that runs without any interpreter lock.",
+        remedy: "Nothing; remove one of the two directives to be rid of the record.",
+    },
+    Message {
+        code: 204,
+        meaning: "`switch-interval=` is set for a process group that runs without any interpreter lock.",
+        remedy: "Nothing; remove the option to be rid of the record.",
+    },
+    Message {
+        code: 205,
+        meaning: "WSGISwitchInterval in `<WSGIInterpreterOptions>` is set for a process that runs without any interpreter lock.",
+        remedy: "Nothing; remove it to be rid of the record.",
+    },
+    Message {
         code: 207,
         meaning: "The thread that calls the subscribers of process events (signals, the end of the process) could not be started; they are not called.",
         remedy: "Too many threads or too little memory: raise the limits of httpd's service.",
