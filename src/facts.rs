@@ -1,10 +1,11 @@
 //! What the directive table asks the outside: answers from httpd and from the system.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::MetadataExt,
+        unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     sync::PoisonError,
@@ -15,6 +16,9 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use wsgi_core::directives::{Account, Facts, FileFacts, ServerId};
 
 use crate::apache::{Server, module::MainState, process, regex::Regex, text::c_string};
+
+/// Most bytes of a text that is read: more than any of them needs.
+const LARGEST_TEXT: u64 = 1 << 20;
 
 /// Facts for the lines of one server.
 pub(crate) struct HttpdFacts<'c> {
@@ -131,7 +135,18 @@ impl Facts for HttpdFacts<'_> {
 
     fn read(&self, path: &str) -> io::Result<String> {
         let located = self.locate(path)?;
-        fs::read_to_string(located.path())
+        // Not to wait for a FIFO, and not to read a device to its end.
+        let mut options = fs::File::options();
+        let file = options
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(located.path())?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut text = String::new();
+        file.take(LARGEST_TEXT).read_to_string(&mut text)?;
+        Ok(text)
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {

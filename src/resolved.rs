@@ -258,7 +258,7 @@ impl Surroundings<'_> {
                 server_metrics: group.server_metrics,
                 home: group.home.clone(),
                 reload: group.reload,
-                user: Some((account.name.clone(), account.home.clone())),
+                user: Some((account.name.clone(), home_of(group, account))),
                 import_scripts: self.import_scripts(&group.name, group.chroot.as_deref()),
                 ..self.engine(&group.name)
             },
@@ -275,6 +275,7 @@ impl Surroundings<'_> {
             working_directory: group.working_directory.clone(),
             lang: group.lang.clone(),
             locale: group.locale.clone(),
+            environment: group.environment.clone(),
             display_name: group.display_name.clone(),
             shutdown_timeout: group.shutdown_timeout.map_or(0, seconds),
             graceful_timeout: group.graceful_timeout.map_or(0, seconds),
@@ -358,6 +359,12 @@ impl Surroundings<'_> {
             })
             .collect()
     }
+}
+
+/// The variable HOME.
+fn home_of(group: &DaemonGroup, account: &Account) -> String {
+    let given = group.environment.iter().find(|(name, _)| name == "HOME");
+    given.map_or_else(|| account.home.clone(), |(_, home)| home.clone())
 }
 
 fn microseconds(time: std::time::Duration) -> u64 {

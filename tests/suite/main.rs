@@ -12,6 +12,7 @@ mod chroot;
 mod directives;
 mod dispatch;
 mod environ;
+mod environment;
 mod events;
 mod examples;
 mod failing_groups;

@@ -134,6 +134,8 @@ pub struct GroupSpec {
     pub lang: Option<String>,
     /// `LC_ALL`.
     pub locale: Option<String>,
+    /// Further variables of the environment.
+    pub environment: Vec<(String, String)>,
     /// Process title, expanded.
     pub display_name: Option<String>,
     /// Seconds from the start of a shutdown to the forced end; 0 waits for ever.

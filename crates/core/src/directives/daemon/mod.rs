@@ -1,6 +1,7 @@
 //! WSGIDaemonProcess: the line as typed ([`DaemonProcess`]), its options ([`OPTIONS`]), and what they
 //! mean once defaults are known ([`DaemonGroup`]).
 
+mod environment;
 mod options;
 mod parse;
 mod resolve;

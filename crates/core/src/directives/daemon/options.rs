@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::environment::Variables;
 use super::value::Value;
 use crate::control::ReloadMode;
 use crate::directives::RequestBuffering;
@@ -25,6 +26,29 @@ pub struct DaemonOption {
     pub(super) set: fn(&mut DaemonOptions, &Value<'_>) -> Result<(), String>,
 }
 
+/// A value of an option that may have been given before.
+trait Given: Sized {
+    /// The two as one: the last counts.
+    fn behind(self, _earlier: Option<Self>) -> Self {
+        self
+    }
+}
+
+macro_rules! last_counts {
+    ($( $type:ty ),+) => { $( impl Given for $type {} )+ };
+}
+last_counts!(Account, Duration, ReloadMode, RequestBuffering, String, Vec<String>, Vec<u32>);
+last_counts!(bool, f64, i32, u32, u64);
+
+/// Those of all options of the name count.
+impl Given for Variables {
+    fn behind(self, earlier: Option<Self>) -> Self {
+        let mut all = earlier.unwrap_or_default();
+        all.extend(self);
+        all
+    }
+}
+
 /// Makes the struct of typed-in options and the table that fills it.
 macro_rules! daemon_options {
     ($( is_extension: $is_extension:literal {
@@ -44,7 +68,7 @@ macro_rules! daemon_options {
             is_extension: $is_extension,
             set: |options, value| {
                 let read: fn(&Value<'_>) -> Result<$type, String> = $read;
-                options.$field = Some(read(value)?);
+                options.$field = Some(read(value)?.behind(options.$field.take()));
                 Ok(())
             },
         }, )+ )+ ];
@@ -73,10 +97,10 @@ daemon_options! {
             default "the home directory of `user`, where that is not the `User` of httpd",
             "Absolute path of the working directory, which also comes first on sys.path.",
             |v| v.absolute_path("home directory");
-        lang: String = "lang", Acts, default "that of httpd",
+        lang: String = "lang", Acts, default "that of httpd; C.UTF-8 instead of C",
             "Value of the environment variable LANG.",
             |v| v.text();
-        locale: String = "locale", Acts, default "that of httpd",
+        locale: String = "locale", Acts, default "that of httpd; C.UTF-8 instead of C",
             "Value of the environment variable LC_ALL, set as the locale of the processes.",
             |v| v.text();
         display_name: String = "display-name", Acts, default "none",
@@ -210,5 +234,11 @@ daemon_options! {
         response_spool_limit: u64 = "response-spool-limit", Acts, default "1073741824",
             "Bytes of a response that httpd keeps in a temporary file for a slow client; 0 keeps nothing.",
             |v| v.limit("response spool limit", 0);
+        env: Variables = "env", Acts, default "none",
+            "NAME=value: a variable for the environment of the processes; may be given several times.",
+            |v| v.variable();
+        env_file: Variables = "env-file", Acts, default "none",
+            "File with a NAME=value on each line, read when httpd reads its configuration; env= wins.",
+            |v| v.environment_file();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{DaemonOptions, DaemonProcess};
+use super::{DaemonOptions, DaemonProcess, environment};
 use crate::{
     control::{Buffers, Limits, ReloadMode},
     directives::RequestBuffering,
@@ -83,6 +83,8 @@ pub struct DaemonGroup {
     pub lang: Option<String>,
     /// LC_ALL and the locale.
     pub locale: Option<String>,
+    /// Further variables of the environment.
+    pub environment: Vec<(String, String)>,
     /// Process title.
     pub display_name: Option<String>,
     /// Prefix or virtual environment.
@@ -254,6 +256,7 @@ impl DaemonProcess {
             working_directory: options.home.clone().or(own_home),
             lang: unless_empty(options.lang.as_deref()),
             locale: unless_empty(options.locale.as_deref()),
+            environment: environment::merge(options.env_file.as_ref(), options.env.as_ref()),
             display_name: self.display_name(),
             python_home: unless_empty(options.python_home.as_deref())
                 .or(defaults.python_home.map(str::to_owned)),

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::environment::{self, Variables};
 use crate::control::ReloadMode;
 use crate::directives::site::{Account, Facts};
 use crate::directives::{RequestBuffering, buffering, value};
@@ -166,6 +167,23 @@ impl Value<'_> {
             return Err(self.invalid("reload pattern", "absolute paths separated by ':'"));
         }
         Ok(patterns.map(str::to_owned).collect())
+    }
+
+    /// `NAME=value`.
+    pub(super) fn variable(&self) -> Result<Variables, String> {
+        environment::variable(self.text)
+            .map_err(|expected| self.invalid("environment variable", expected))
+    }
+
+    /// The variables of a file. What is wrong with it is said without showing what is in it.
+    pub(super) fn environment_file(&self) -> Result<Variables, String> {
+        let path = self.absolute_path("environment file")?;
+        let text = self.facts.read(&path).map_err(|error| {
+            self.invalid("environment file", &format!("a file to read: {error}"))
+        })?;
+        environment::parse(&text).map_err(|(line, expected)| {
+            self.invalid("environment file", &format!("{expected}, in its line {line}"))
+        })
     }
 
     /// A user that processes may run as: by name or `#uid`, never root.

@@ -8,7 +8,11 @@ use super::support::{Config, World};
 use crate::control::ReloadMode;
 
 fn define(options: &str) -> Result<(DaemonOptions, Vec<Notice>), String> {
-    let mut config = Config::new(World::default().folder("/jail", 0o755));
+    let world = World::default()
+        .folder("/jail", 0o755)
+        .file("/srv/env", 0o600, "A=1\n# comment\nB='two words'\n")
+        .file("/srv/bad", 0o600, "A=1\nsecret\n");
+    let mut config = Config::new(world);
     let notices = config.main(&format!("WSGIDaemonProcess blog {options}"))?;
     Ok((config.last_group().options.clone(), notices))
 }
@@ -69,6 +73,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
     ("request-buffering", "5000", &["", "-1", "yes", "2147483648"]),
     ("response-spool-limit", "5000000000", &["", "-1", "1G", "9223372036854775808"]),
+    ("env", "NAME=value", &["", "NAME", "=x", "1A=x", "A-B=x"]),
+    ("env-file", "/srv/env", &["", "srv/env", "/nowhere", "/srv/bad"]),
 ];
 
 /// What no count or timeout may be.
@@ -87,6 +93,8 @@ fn contract_text(option: &str) -> String {
         "cpu-time-limit" => "CPU time limit",
         "cpu-priority" => "CPU priority",
         "server-metrics" => "server metrics flag",
+        "env" => "environment variable",
+        "env-file" => "environment file",
         "on-restart" => "restart behaviour",
         "reload" => "reload mode",
         "reload-on" => "reload pattern",
@@ -242,4 +250,13 @@ fn an_identity_that_cannot_be_taken_is_said() {
     assert_eq!(config.main("WSGIDaemonProcess b threads=1"), Ok(vec![]));
     // What is wrong is refused all the same.
     assert!(config.main("WSGIDaemonProcess c user=nobody-here").is_err());
+}
+
+#[test]
+fn variables_add_up_and_a_file_keeps_its_secrets() {
+    let found = options("env=A=1 env-file=/srv/env env=B=2 env=A=3 env=\"C=x y\"");
+    let shown = format!("{:?} {:?}", found.env, found.env_file);
+    assert_eq!(shown, r#"Some(["A", "B", "A", "C"]) Some(["A", "B"])"#);
+    let text = define("env-file=/srv/bad").unwrap_err();
+    assert!(text.contains("in its line 2") && !text.contains("secret"), "{text}");
 }

@@ -47,6 +47,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         working_directory: None,
         lang: None,
         locale: None,
+        environment: Vec::new(),
         display_name: None,
         python_home: Some("/srv/global".into()),
         python_path: None,
