@@ -168,6 +168,14 @@ impl<'r> Request<'r> {
         unsafe { ffi::ap_set_content_length(self.as_ptr(), length.try_into().unwrap_or(i64::MAX)) };
     }
 
+    /// Whether the client's conditions let the response be sent (`ap_meets_conditions`), otherwise
+    /// the status that says why not.
+    pub(crate) fn unmet_conditions(self) -> Option<u16> {
+        // SAFETY: a live request whose response headers are set.
+        let status = unsafe { ffi::ap_meets_conditions(self.as_ptr()) };
+        u16::try_from(status).ok().filter(|status| *status != 0)
+    }
+
     /// Whether `Options ExecCGI` is in force for the file.
     pub(crate) fn allows_exec_cgi(self) -> bool {
         // SAFETY: a live request.

@@ -85,10 +85,20 @@ pub(crate) fn encode(job: &Job<'_>, body_length: Option<u64>, transfer: Transfer
     head.request_start = request.start_time();
     head.queue_start = transfer.queue_start;
     head.body_length = body_length;
+    let roots = sendfile_roots(job);
+    head.sendfile_roots = &roots;
     head.script = seen(job, job.script);
     head.application_group = job.choice.application_group.as_bytes();
     head.callable = job.choice.callable_object.as_bytes();
     EncodedHead(builder.finish(&head))
+}
+
+/// The directories of X-Sendfile as the application's process sees them. One that it does not see
+/// stays outside, but files are still no header like others.
+fn sendfile_roots(job: &Job<'_>) -> Vec<u8> {
+    let roots = job.choice.sendfile_roots.iter();
+    let roots = roots.map(|root| job.seen(root.as_bytes()).unwrap_or(b"/nowhere"));
+    roots.collect::<Vec<_>>().join(&0)
 }
 
 /// Encodes the head of a request for the dispatch script `script` in its interpreter.

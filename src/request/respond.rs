@@ -161,6 +161,19 @@ impl<'r> Responder<'r> {
         self.state != State::Sending || (length < LARGE && self.output.holds(length))
     }
 
+    /// A file need not be sent that the client has already, by the tag that the application gave it.
+    fn check_conditions(&mut self) {
+        let headers = self.request.headers_out();
+        if headers.is_none_or(|headers| headers.get(c"ETag").is_none()) {
+            return;
+        }
+        if let Some(status) = self.request.unmet_conditions() {
+            self.request.set_status(status, b"");
+            headers.inspect(|headers| headers.unset(c"Content-Length"));
+            self.state = State::Replaced(Replacement::ErrorPage(status));
+        }
+    }
+
     /// Sends part of a file.
     pub(crate) fn write_file(
         &mut self,
@@ -169,6 +182,12 @@ impl<'r> Responder<'r> {
         length: u64,
     ) -> Result<(), SendError> {
         if self.state != State::Sending || length == 0 {
+            return Ok(());
+        }
+        if !self.output.is_unflushed() {
+            self.check_conditions();
+        }
+        if self.state != State::Sending {
             return Ok(());
         }
         self.output.write_file(file, offset, length, self.allows_sendfile)

@@ -46,6 +46,7 @@ mod restrict;
 mod review;
 mod rolling;
 mod rows;
+mod sendfile;
 mod server_metrics;
 mod service;
 mod signals;

@@ -47,6 +47,9 @@ pub struct RequestHead<'a> {
     pub queue_start: i64,
     /// Bytes of the request body if httpd has all of it: then it can be read in any order.
     pub body_length: Option<u64>,
+    /// Directories of the files that the header X-Sendfile may name, separated by NUL; empty where
+    /// it is a header like others.
+    pub sendfile_roots: &'a [u8],
     /// The file that holds the application.
     pub script: &'a [u8],
     /// Name of the interpreter; empty for the main one.
@@ -121,7 +124,7 @@ impl RequestHeadBuilder {
             wire::put_u64(&mut out, time.cast_unsigned());
         }
         wire::put_u64(&mut out, head.body_length.unwrap_or(u64::MAX));
-        for text in [head.script, head.application_group, head.callable] {
+        for text in [head.sendfile_roots, head.script, head.application_group, head.callable] {
             wire::put_bytes(&mut out, text);
         }
         out
@@ -149,6 +152,7 @@ impl<'a> RequestHead<'a> {
             request_start: 0,
             queue_start: 0,
             body_length: None,
+            sendfile_roots: b"",
             script: b"",
             application_group: b"",
             callable: b"",
@@ -172,6 +176,7 @@ impl<'a> RequestHead<'a> {
         let request_start = reader.u64()?.cast_signed();
         let queue_start = reader.u64()?.cast_signed();
         let body_length = Some(reader.u64()?).filter(|length| *length != u64::MAX);
+        let sendfile_roots = reader.bytes()?;
         let script = reader.bytes()?;
         let application_group = reader.bytes()?;
         let callable = reader.bytes()?;
@@ -186,6 +191,7 @@ impl<'a> RequestHead<'a> {
             request_start,
             queue_start,
             body_length,
+            sendfile_roots,
             script,
             application_group,
             callable,

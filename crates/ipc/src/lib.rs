@@ -3,6 +3,7 @@
 //! Nothing here knows httpd or Python. What is received or read from shared memory may have been
 //! written by an application: it is bounded and checked here, and judged by the caller.
 
+pub mod beneath;
 pub mod logline;
 pub mod memory;
 pub mod process;

@@ -61,7 +61,9 @@ impl Lease {
             log_level: head.log_level,
             users: AtomicU32::new(0),
             last_left: (Mutex::new(()), Condvar::new()),
-            response: Mutex::new(Response::new(head.has(flag::HEAD))),
+            response: Mutex::new(
+                Response::new(head.has(flag::HEAD)).with_files(!head.sendfile_roots.is_empty()),
+            ),
             body: Mutex::new(Body::new(head.body_length)),
             partial_line: Mutex::new(Vec::new()),
             measure: OnceLock::new(),

@@ -24,7 +24,7 @@ use crate::{
     script,
     startup::Startup,
     traceback,
-    wsgi::{engine, measure::Measure},
+    wsgi::{engine, measure::Measure, sendfile::Sendfile},
 };
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -140,6 +140,8 @@ impl Runtime {
                 return Outcome::Failed(500);
             }
         };
+        let sendfile = Sendfile::new(exchange, &head);
+        let exchange = sendfile.as_ref().map_or(exchange, |sendfile| sendfile as &dyn Exchange);
         let measure = Measure::begin(&head, daemon_start_us);
         let lease = Arc::new(Lease::new(exchange, &head));
         lease.set_measure(measure);
@@ -154,6 +156,7 @@ impl Runtime {
             let is_committed = lease.response().is_committed();
             if is_committed { Outcome::Truncated } else { Outcome::Failed(500) }
         });
+        let outcome = sendfile.as_ref().map_or(outcome, |sendfile| sendfile.judge(outcome));
         if let Some(running) = running {
             running.end(outcome);
         }

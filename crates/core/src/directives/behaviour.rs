@@ -73,6 +73,16 @@ pub(crate) fn map_head(line: &mut Line<'_>) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// WSGISendfileRoot dir [dir...]: the line replaces an earlier one of the same scope.
+pub(crate) fn sendfile_root(line: &mut Line<'_>) -> Result<(), ConfigError> {
+    let roots = line.take_all()?;
+    if let Some(relative) = roots.iter().find(|root| !root.starts_with('/')) {
+        return Err(line.not_one_of("absolute paths of directories", relative));
+    }
+    line.scoped().sendfile_roots = Some(roots);
+    Ok(())
+}
+
 /// WSGIRestrictProcess group [group...]: the line replaces an earlier one of the same scope.
 pub(crate) fn restrict_process(line: &mut Line<'_>) -> Result<(), ConfigError> {
     let groups = line.take_all()?;

@@ -83,6 +83,8 @@ settings! {
         enable_sendfile: Option<bool>,
         /// WSGIRequestBuffering.
         request_buffering: Option<RequestBuffering>,
+        /// WSGISendfileRoot.
+        sendfile_roots: Option<Vec<String>>,
         /// WSGIHandlerScript, by handler name.
         handler_scripts: HandlerScripts,
     }

@@ -470,4 +470,11 @@ pub static DIRECTIVES: &[Directive] = &[
         "Whether httpd reads a body before the application runs: On, Off, or bytes kept in memory.",
         buffering::directive,
     )),
+    ours(row(
+        "WSGISendfileRoot",
+        (ServerOrDirectory, Iterate, Acts),
+        "none: the header is passed on",
+        "Directories of the files that applications may have sent by the header X-Sendfile.",
+        b::sendfile_root,
+    )),
 ];

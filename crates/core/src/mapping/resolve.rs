@@ -36,6 +36,8 @@ pub struct Resolved<'a> {
     pub enable_sendfile: bool,
     /// Which headers of which proxies are believed; None for none.
     pub trust: Option<Trust<'a>>,
+    /// Directories of the files that X-Sendfile may name; none: it is a header like others.
+    pub sendfile_roots: &'a [String],
     /// What becomes of the request's body; None as the process group says.
     pub request_buffering: Option<RequestBuffering>,
     /// The process groups that may be used ("" is embedded); None for any.
@@ -157,6 +159,9 @@ pub fn resolve<'a>(
         ignore_activity: flag(|scoped| &scoped.ignore_activity).unwrap_or(false),
         enable_sendfile: flag(|scoped| &scoped.enable_sendfile).unwrap_or(false),
         trust: trust(server, dir),
+        sendfile_roots: pick(server, dir, |scoped| &scoped.sendfile_roots)
+            .map(Vec::as_slice)
+            .unwrap_or_default(),
         request_buffering: pick(server, dir, |scoped| &scoped.request_buffering).copied(),
         restrict_process: pick(server, dir, |scoped| &scoped.restrict_process).map(Vec::as_slice),
     }

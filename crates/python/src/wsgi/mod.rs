@@ -2,7 +2,7 @@
 //!
 //! `engine.rs` is the course of a request; `environ.rs` builds the environ of a copy of what
 //! `template.rs` keeps, `errors.rs` the stream in it; `deliver.rs`, `output.rs` and `file.rs` send
-//! what the application returned, `report.rs` logs what it raised; `rules.rs` and `response.rs`
+//! what the application returned, `sendfile.rs` what it only named, `report.rs` logs what it raised; `rules.rs` and `response.rs`
 //! are the protocol without Python; `measure.rs` counts what a request costs, `observe.rs` tells
 //! those who have subscribed to its events.
 
@@ -17,4 +17,5 @@ pub(crate) mod output;
 pub(crate) mod report;
 pub(crate) mod response;
 pub(crate) mod rules;
+pub(crate) mod sendfile;
 pub(crate) mod template;

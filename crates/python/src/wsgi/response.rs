@@ -2,7 +2,7 @@
 
 use wsgi_core::head::ResponseHead;
 
-use super::rules;
+use super::{rules, sendfile};
 
 /// The state of one response.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(crate) struct Response {
     head: Option<ResponseHead>,
     is_committed: bool,
     is_head_request: bool,
+    /// Whether the header X-Sendfile puts a file in the place of the body.
+    sends_files: bool,
     status: u16,
     /// The body's length where it is known: announced by the application or inferred.
     expected: Option<u64>,
@@ -44,6 +46,11 @@ impl Response {
         Self { is_head_request, ..Self::default() }
     }
 
+    /// The same for a request whose response may be a file that the header X-Sendfile names.
+    pub(crate) fn with_files(self, sends_files: bool) -> Self {
+        Self { sends_files, ..self }
+    }
+
     /// Sets or replaces status and headers; ignored once committed.
     pub(crate) fn start(&mut self, head: ResponseHead) {
         if !self.is_committed {
@@ -66,6 +73,12 @@ impl Response {
             return Ok(None);
         }
         let head = self.head.as_mut().ok_or(CommitError::NotStarted)?;
+        if self.sends_files && sendfile::is_wanted(head) {
+            // Whatever is said of the body's length, it is not the body that is sent.
+            self.status = head.status;
+            self.is_committed = true;
+            return Ok(self.head.take());
+        }
         let announced = take_length(head)?;
         let is_bodyless = rules::is_bodyless(head.status);
         if announced.is_none() && !is_bodyless {

@@ -664,6 +664,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors. LimitRequestBody limits what clients may send.",
     },
     Message {
+        code: 1032,
+        meaning: "The file that an application named in X-Sendfile is not sent; answered with 404 if it is missing, otherwise with 500.",
+        remedy: "The text names file and reason: it must be a regular file below a directory of WSGISendfileRoot, also after symbolic links, that the user of the process may read.",
+    },
+    Message {
         code: 1040,
         meaning: "WSGITrustedProxyHeaders names a header that stands for nothing that could be replaced; the name has no effect.",
         remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",

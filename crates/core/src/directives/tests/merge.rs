@@ -39,6 +39,7 @@ const FIELDS: &[(&str, Set)] = &[
     ("request_buffering", |s, v| {
         s.request_buffering = Some(RequestBuffering::Memory(v.parse().unwrap()));
     }),
+    ("sendfile_roots", |s, v| s.sendfile_roots = Some(vec![v.into()])),
     ("handler_scripts", |s, v| {
         s.handler_scripts.0.insert("same-name".into(), handler(v));
     }),

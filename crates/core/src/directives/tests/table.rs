@@ -67,6 +67,7 @@ pub(super) const GOOD: &[&str] = &[
     "WSGICatchExceptions On",
     "WSGIUserAuthoritative Off",
     "WSGIRequestBuffering 5000",
+    "WSGISendfileRoot /srv/media",
 ];
 
 /// A line for every name that is known in order to be refused.
