@@ -29,7 +29,8 @@ one! {
              WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Host\n\
              WSGITrustedProxies 10.0.0.0/8 ::1\n\
              WSGIScriptAlias /a @apps@/hello.py\nWSGIScriptAliasMatch ^/b @apps@/hello.py\n\
-             WSGIImportScript @apps@/hello.py process-group=app application-group=x",
+             WSGIImportScript @apps@/hello.py process-group=app application-group=x\n\
+             <Location /a>\nWSGIGroupAuthoritative On\n</Location>",
         )
         .accepted();
     }

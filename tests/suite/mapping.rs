@@ -277,6 +277,22 @@ both_modes! {
         assert_eq!(lines[4], "['mod_wsgi']", "sys.argv");
     }
 
+    fn names_of_any_case_are_one_where_the_file_system_says_so(mode) {
+        let server = Httpd::with(
+            "WSGICaseSensitivity Off\nWSGIScriptAlias /App @apps@/environ.py\n\
+             WSGIScriptAlias /Names @root@/Names.py",
+        )
+        .mode(mode)
+        .file("Names.py", include_str!("../apps/names.py"))
+        .start();
+        let found = environ_of(&server, "localhost:80", "/App");
+        found.is("mod_wsgi.application_group", "localhost|/app");
+        found.is("SCRIPT_NAME", "/App");
+        let path = server.path("Names.py").display().to_string().to_lowercase();
+        let name = format!("_mod_wsgi_{}", crate::support::environ::md5(&path));
+        assert_eq!(server.get("/Names").ok().lines().nth(1), Some(name.as_str()));
+    }
+
     fn the_mod_wsgi_module_tells_where_it_runs(mode) {
         let server = Httpd::with(
             "WSGIScriptAlias / @apps@/evaluate.py application-group=named",

@@ -161,6 +161,29 @@ const ROWS: &[Row] = &[
         &[("X-Forwarded-Proto", "https"), ("X-Forwarded-SSL", "0")],
         &[("wsgi.url_scheme", "http")],
     ),
+    row(
+        "WSGITrustedProxyHeaders X-Forwarded-Scheme X-Forwarded-HTTPS",
+        "9.9.9.9",
+        &[("X-Forwarded-Scheme", "http"), ("X-Forwarded-HTTPS", "True"), ("X-Scheme", "http")],
+        &[
+            ("wsgi.url_scheme", "https"),
+            ("HTTP_X_FORWARDED_SCHEME", "-"),
+            ("HTTP_X_FORWARDED_HTTPS", "True"),
+            ("HTTP_X_SCHEME", "-"),
+        ],
+    ),
+    row(
+        "WSGITrustedProxyHeaders X-Forwarded-Proto",
+        "9.9.9.9",
+        &[("X-Forwarded-SSL", "on")],
+        &[("wsgi.url_scheme", "http"), ("HTTP_X_FORWARDED_SSL", "-")],
+    ),
+    row(
+        "WSGITrustedProxyHeaders X-Client-IP X-Host X-Forwarded-Script-Name",
+        "9.9.9.9",
+        &[("X-Client-IP", "1.1.1.1"), ("X-Host", "a.test"), ("X-Forwarded-Script-Name", "/m")],
+        &[("REMOTE_ADDR", "1.1.1.1"), ("HTTP_HOST", "a.test"), ("SCRIPT_NAME", "/m")],
+    ),
     // It says more about the request than the connection does.
     row(
         "SetEnv HTTPS on\nWSGITrustedProxyHeaders X-Forwarded-Proto",

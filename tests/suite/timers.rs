@@ -65,6 +65,26 @@ one! {
         first.wait_for_end();
     }
 
+    fn a_process_of_its_age_is_replaced() {
+        let server = group("threads=2 restart-interval=1");
+        let first = answering(&server);
+        first.wait_for_end();
+        assert_ne!(answering(&server), first);
+    }
+
+    fn a_process_of_its_age_finishes_its_requests_beside_its_successor() {
+        ours!("goes on with new requests until it has none");
+        let server = group("threads=2 restart-interval=1 graceful-timeout=10");
+        let first = answering(&server);
+        let mut running = server.connect();
+        running.request("GET", "/blocked?gate", &[], b"");
+        server.wait_for_out("in-gate");
+        poll("the next process", || (answering(&server) != first).then_some(()));
+        server.open_gate("gate");
+        running.response().ok();
+        first.wait_for_end();
+    }
+
     fn a_process_that_runs_once_serves_one_request() {
         let server = group("threads=1 maximum-requests=1");
         let pids: Vec<String> = (0..3).map(|_| server.get("/pid").ok()).collect();

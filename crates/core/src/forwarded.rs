@@ -34,8 +34,12 @@ pub enum Meaning {
 impl Meaning {
     /// Whether one header of the two is to be believed at most.
     fn competes_with(self, other: Self) -> bool {
-        let is_client = |meaning| matches!(meaning, Self::ClientList | Self::Client);
-        self == other || (is_client(self) && is_client(other))
+        let both = |one: Self, another: Self| {
+            [self, other].into_iter().all(|meaning| meaning == one || meaning == another)
+        };
+        self == other
+            || both(Self::ClientList, Self::Client)
+            || both(Self::Scheme, Self::SchemeFlag)
     }
 }
 

@@ -14,6 +14,7 @@ mod licences;
 mod messages;
 mod metadata;
 mod paths;
+mod proof;
 mod source;
 mod tree;
 mod unsafe_places;
@@ -40,6 +41,7 @@ const RULES: &[Rule] = &[
     ("layers", layers::check),
     ("messages", messages::check),
     ("paths", paths::check),
+    ("proof", proof::check),
     ("licences", licences::check),
     ("format", format::check_format),
     ("clippy", format::check_clippy),
@@ -49,7 +51,9 @@ const RULES: &[Rule] = &[
 /// Writes the generated pages anew.
 pub(crate) fn write(project: &Project) -> Result<()> {
     messages::write(project)?;
-    directives::write(project)
+    directives::write(project)?;
+    // Last: its names are those of the other pages.
+    proof::write(project)
 }
 
 /// Runs all rules and shows their findings.
