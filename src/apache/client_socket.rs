@@ -1,7 +1,9 @@
-//! The socket of the client's connection: how long a write to it may wait, and whether httpd has
-//! closed it.
+//! The socket of the client's connection: how long a write to it may wait, whether httpd has closed
+//! it, and whether the client has.
 
-use std::{marker::PhantomData, ptr::NonNull, time::Duration};
+use std::{marker::PhantomData, os::fd::BorrowedFd, ptr::NonNull, time::Duration};
+
+use wsgi_ipc::socket;
 
 use super::Request;
 use crate::ffi;
@@ -12,15 +14,90 @@ fn client_socket(request: Request<'_>) -> Option<NonNull<ffi::apr_socket_t>> {
     NonNull::new(unsafe { ffi::ap_get_conn_socket(request.record().connection) })
 }
 
+/// Its descriptor; -1 once httpd has closed it.
+fn descriptor(request: Request<'_>) -> Option<i32> {
+    let socket = client_socket(request)?;
+    let mut descriptor = 0;
+    // SAFETY: a socket of httpd, in the pool of the connection.
+    let told = unsafe { ffi::apr_os_sock_get(&raw mut descriptor, socket.as_ptr()) };
+    (told == 0).then_some(descriptor)
+}
+
 impl Request<'_> {
     /// Whether httpd has closed the client's connection under the request, as threaded MPMs do
     /// when they are stopped or restarted at once. They then wait for the request's thread.
     pub(crate) fn is_abandoned(self) -> bool {
-        let Some(socket) = client_socket(self) else { return false };
-        let mut descriptor = 0;
-        // SAFETY: a socket of httpd, in the pool of the connection; a closed one tells -1.
-        let told = unsafe { ffi::apr_os_sock_get(&raw mut descriptor, socket.as_ptr()) };
-        told == 0 && descriptor < 0
+        descriptor(self).is_some_and(|descriptor| descriptor < 0)
+    }
+
+    /// Whether the client is known to have gone. It may have closed only its own direction, which
+    /// hardly any client does before it has its answer.
+    pub(crate) fn client_has_gone(self) -> bool {
+        if self.is_aborted() || self.is_stream() {
+            return self.is_aborted();
+        }
+        self.own_socket().is_some_and(socket::is_half_closed)
+    }
+
+    /// The socket of the request's own connection: a stream of HTTP/2 has none.
+    fn own_socket(self) -> Option<BorrowedFd<'static>> {
+        if self.is_stream() {
+            return None;
+        }
+        let number = descriptor(self).filter(|number| *number >= 0)?;
+        // SAFETY: httpd keeps it open while this thread serves the request, but for the moment of a
+        // stop: then what is asked is about another one and matters no more.
+        Some(unsafe { BorrowedFd::borrow_raw(number) })
+    }
+
+    /// Waits until the client sends or takes something, and sends what waits in httpd for it; whether
+    /// that was all. `None` where it is not known, or when nothing has happened within `limit`.
+    pub(crate) fn await_client(self, limit: Duration) -> Option<bool> {
+        let ready = socket::poll_ready(self.own_socket()?, limit).ok()?;
+        if !ready.to_receive && !ready.to_send {
+            return None;
+        }
+        Some(ready.to_send && self.send_pending())
+    }
+
+    /// Sends what httpd's last filter holds as far as there is room; whether that was all.
+    fn send_pending(self) -> bool {
+        let connection = self.record().connection;
+        let has_pending = || {
+            // SAFETY: the connection outlives its requests; a plain read.
+            unsafe { (*connection).data_in_output_filters != 0 }
+        };
+        if has_pending() {
+            self.write_without_waiting();
+        }
+        !has_pending()
+    }
+
+    /// What the event MPM does when a client takes more: the last filter writes what it holds.
+    fn write_without_waiting(self) {
+        // SAFETY: the connection outlives its requests.
+        let mut filter = unsafe { (*self.record().connection).output_filters };
+        // SAFETY: null or a filter of the connection, which end with a null pointer.
+        while let Some(next) = unsafe { filter.as_ref() }.map(|f| f.next).filter(|f| !f.is_null()) {
+            filter = next;
+        }
+        // SAFETY: as above.
+        let Some(last) = (unsafe { filter.as_ref() }) else { return };
+        // SAFETY: filters point to their registration, which lives as long as httpd.
+        let record = unsafe { last.frec.as_ref() };
+        // SAFETY: a filter of an output chain has an output function.
+        let write = record.and_then(|record| unsafe { record.filter_func.out_func });
+        if let Some(write) = write {
+            // SAFETY: the last filter, used by the thread that serves the connection; without a
+            // brigade it writes what it holds. A failure shows at the next write.
+            unsafe { write(filter, std::ptr::null_mut()) };
+        }
+    }
+
+    /// Whether it is one of several requests of one connection (HTTP/2).
+    fn is_stream(self) -> bool {
+        // SAFETY: the connection outlives its requests.
+        unsafe { self.record().connection.as_ref() }.is_some_and(|c| !c.master.is_null())
     }
 }
 

@@ -147,6 +147,11 @@ impl<'r> Output<'r> {
         Ok(())
     }
 
+    /// Passes on what is held back, without a flush.
+    pub(crate) fn pass_held(&mut self) -> Result<(), SendError> {
+        if self.held > 0 { self.pass() } else { Ok(()) }
+    }
+
     /// Passes on what is held back, and the end of the response with it.
     pub(crate) fn end(&mut self) -> Result<(), SendError> {
         // SAFETY: a live allocator.

@@ -127,6 +127,7 @@ static TABLE: HostTable = HostTable {
     begin,
     read_body,
     seek_body,
+    is_aborted,
     send_head,
     write,
     send_file,
@@ -252,6 +253,14 @@ unsafe extern "C" fn seek_body(exchange: *mut c_void, position: u64, reason: *mu
             // SAFETY: the library passes room for a reason.
             Err(error) => unsafe { fail(reason, failure::OTHER, &error.reason) },
         }
+    })
+}
+
+unsafe extern "C" fn is_aborted(exchange: *mut c_void) -> isize {
+    guard("is_aborted", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let exchange = unsafe { exchange_of(exchange) };
+        isize::from(exchange.is_none_or(Exchange::is_aborted))
     })
 }
 

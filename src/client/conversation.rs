@@ -119,7 +119,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Ok(Some(step)) => return self.finish(step),
                 Err(error) => return self.fail(fate::garbled, &error.to_string()),
             }
-            match self.await_frames() {
+            match self.await_frames(upload) {
                 Wait::Frames => {}
                 Wait::EndOfFile => return self.after_end_of_file(),
                 Wait::ClientGone => return self.finish(Step::ClientGone),
@@ -153,6 +153,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     let expects_more = header.flags & MORE != 0;
                     let delivery = &mut self.delivery;
                     sent(if delivery.may_wait(payload.len()) {
+                        if !upload.is_complete() {
+                            self.feed.while_waiting(self.errand.group, || upload.make_way());
+                        }
                         let write = || delivery.block(payload, expects_more);
                         self.feed.while_waiting(self.errand.group, write)
                     } else {
@@ -199,12 +202,19 @@ impl<'r, 'c> Conversation<'r, 'c> {
     }
 
     /// Waits for more bytes, and flushes what the client has waited for when there are none.
-    fn await_frames(&mut self) -> Wait {
+    fn await_frames(&mut self, upload: &mut Upload<'_>) -> Wait {
         if let Some(rest) = self.delivery.until_flush()
             && (rest.is_zero() || !self.feed.poll(rest))
         {
             let delivery = &mut self.delivery;
-            if self.feed.while_waiting(self.errand.group, || delivery.flush()).is_err() {
+            let flush = || {
+                if !upload.is_complete() {
+                    delivery.pass_held()?;
+                    upload.make_way();
+                }
+                delivery.flush()
+            };
+            if self.feed.while_waiting(self.errand.group, flush).is_err() {
                 return Wait::ClientGone;
             }
         }
@@ -219,6 +229,10 @@ impl<'r, 'c> Conversation<'r, 'c> {
             }
             if let Some(trouble) = self.watch.look(self.errand, self.delivery.has_begun()) {
                 return Wait::Trouble(trouble);
+            }
+            // Behind a body that has not been read, its end cannot be told from that of the client.
+            if upload.is_complete() && self.errand.job.request.client_has_gone() {
+                self.feed.end_sending();
             }
         }
     }

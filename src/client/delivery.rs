@@ -106,6 +106,11 @@ impl<'r, 'c> Delivery<'r, 'c> {
         Some(self.group.definition.response_flush_delay.saturating_sub(since.elapsed()))
     }
 
+    /// Sends the client what it takes without being waited for.
+    pub(super) fn pass_held(&mut self) -> Result<(), SendError> {
+        self.responder.pass_held()
+    }
+
     /// Sends the client everything so far.
     pub(super) fn flush(&mut self) -> Result<(), SendError> {
         self.relayed = 0;

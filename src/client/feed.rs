@@ -27,6 +27,8 @@ pub(super) struct Feed {
     // Before the connection: it ends that for the daemon.
     tap: Option<Tap>,
     connection: Connection,
+    /// The daemon was told that the client has gone.
+    is_ended: bool,
 }
 
 impl Feed {
@@ -34,7 +36,7 @@ impl Feed {
     pub(super) fn new(connection: Connection) -> Self {
         // In the child's first request, not in the middle of a slow one.
         spool::prepare();
-        Self { tap: None, connection }
+        Self { tap: None, connection, is_ended: false }
     }
 
     /// The connection's socket, to send by.
@@ -97,8 +99,17 @@ impl Feed {
         }
     }
 
+    /// Tells the daemon that the client has gone: nothing more is sent to it.
+    pub(super) fn end_sending(&mut self) {
+        self.is_ended = true;
+        socket::end_sending(self.connection.socket());
+    }
+
     /// Keeps the connection for the next request.
     pub(super) fn keep(self, link: &Link) {
+        if self.is_ended {
+            return;
+        }
         if let Some(tap) = self.tap {
             tap.release();
         }

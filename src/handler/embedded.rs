@@ -225,6 +225,10 @@ impl Exchange for ApacheExchange<'_> {
             .map_err(|error| BodyError { reason: error.to_string() })?
     }
 
+    fn is_aborted(&self) -> bool {
+        self.with(|side| side.request.client_has_gone()).unwrap_or(true)
+    }
+
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
         self.with(|side| side.responder.head(head))
     }

@@ -203,6 +203,11 @@ impl<'r> Responder<'r> {
         self.output.has_stalled()
     }
 
+    /// Passes on what is held back, as far as the client takes it without being waited for.
+    pub(crate) fn pass_held(&mut self) -> Result<(), SendError> {
+        if self.state == State::Sending { self.output.pass_held() } else { Ok(()) }
+    }
+
     /// Sends everything so far to the client.
     pub(crate) fn flush(&mut self) -> Result<(), SendError> {
         if self.state == State::Sending { self.output.flush() } else { Ok(()) }

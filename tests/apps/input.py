@@ -38,6 +38,18 @@ def echo(environ, start_response):
         yield block
 
 
+def large_first(environ, start_response):
+    """Sends 20 megabytes before it reads, and then what it has read."""
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    for _ in range(200):
+        yield b"x" * 100_000
+    hashed, length = hashlib.sha256(), 0
+    while block := environ["wsgi.input"].read(65536):
+        hashed.update(block)
+        length += len(block)
+    yield f"{length} {hashed.hexdigest()}".encode()
+
+
 def unread(environ, start_response):
     """Answers without reading."""
     return _answer(start_response, "unread")

@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 
+mod aborts;
 mod access;
 mod applications;
 mod auth;

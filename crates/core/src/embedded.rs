@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 8;
+pub const ABI: u32 = 9;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -69,6 +69,8 @@ pub struct HostTable {
     /// [`crate::exchange::Exchange::seek_body`]: 0, or a [`failure`].
     pub seek_body:
         unsafe extern "C" fn(exchange: *mut c_void, position: u64, reason: *mut Reason) -> isize,
+    /// [`crate::exchange::Exchange::is_aborted`]: 1 or 0.
+    pub is_aborted: unsafe extern "C" fn(exchange: *mut c_void) -> isize,
     /// [`crate::exchange::Exchange::send_head`] with an encoded head.
     pub send_head: unsafe extern "C" fn(
         exchange: *mut c_void,

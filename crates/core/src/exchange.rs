@@ -38,6 +38,11 @@ pub trait Exchange: Sync {
     /// Sends `length` bytes of a regular file from `offset`, whatever its own position is.
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError>;
 
+    /// Whether the client is known to have gone away; nobody has to find out.
+    fn is_aborted(&self) -> bool {
+        false
+    }
+
     /// A variable of httpd's TLS module; only deciding scripts ask for it.
     fn tls_variable(&self, _name: &[u8]) -> Option<Vec<u8>> {
         None

@@ -14,7 +14,7 @@ use wsgi_core::{
     head::ResponseHead,
     level::Level,
 };
-use wsgi_ipc::socket::TimedStream;
+use wsgi_ipc::socket::{self, TimedStream};
 
 use crate::{forked, input::Input, output::Output, state::Daemon};
 
@@ -23,6 +23,7 @@ use crate::{forked, input::Input, output::Output, state::Daemon};
 pub(crate) struct ConnectionExchange<'a> {
     daemon: &'a Daemon,
     slot: u32,
+    stream: &'a TimedStream,
     request_id: u64,
     // An application may read its input in one thread and write in another: a lock for each
     // half. Asking for more input takes the second while holding the first, never otherwise.
@@ -45,6 +46,7 @@ impl<'a> ConnectionExchange<'a> {
         Self {
             daemon,
             slot,
+            stream,
             request_id,
             input: Mutex::new(Input::new(stream, request)),
             output: Mutex::new(Output::new(stream, request_id, held)),
@@ -133,6 +135,11 @@ impl Exchange for ConnectionExchange<'_> {
         }
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
         input.seek(position, &|in_pieces| self.ask(in_pieces))
+    }
+
+    fn is_aborted(&self) -> bool {
+        // httpd says so by sending nothing more.
+        forked::is_forked() || socket::is_half_closed(self.stream.socket())
     }
 
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {

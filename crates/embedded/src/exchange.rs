@@ -75,6 +75,12 @@ impl Exchange for HostExchange {
         if status < 0 { Err(BodyError { reason: reason.get() }) } else { Ok(()) }
     }
 
+    fn is_aborted(&self) -> bool {
+        let _turn = self.turn();
+        // SAFETY: the host's function and exchange.
+        unsafe { (self.host.is_aborted)(self.exchange) == 1 }
+    }
+
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
         let _turn = self.turn();
         let mut bytes = Vec::with_capacity(512);

@@ -89,6 +89,7 @@ own_keys! {
     daemon_start = "mod_wsgi.daemon_start",
     application_start = "mod_wsgi.application_start",
     thread_id = "mod_wsgi.thread_id",
+    is_aborted = "mod_wsgi.is_aborted",
 }
 
 impl State {
@@ -302,7 +303,7 @@ fn constants<'py>(
         set(&format!("mod_wsgi.{time}"), &never)?;
     }
     // Set in every request: their places are prepared.
-    for key in ["wsgi.input", "wsgi.errors", "mod_wsgi.thread_id"] {
+    for key in ["wsgi.input", "wsgi.errors", "mod_wsgi.thread_id", "mod_wsgi.is_aborted"] {
         set(key, &py.none())?;
     }
     Ok(dict)

@@ -20,8 +20,8 @@ pub use passing::{
     try_receive_with_descriptors,
 };
 pub use stream::{
-    grow_send_buffer, is_hung_up, poll_readable, receive_exact, receive_some, send_vectored,
-    set_receive_buffer, set_receive_limit, set_send_buffer, set_send_limit, set_timeouts, shutdown,
-    stream_pair,
+    Ready, end_sending, grow_send_buffer, is_half_closed, is_hung_up, poll_readable, poll_ready,
+    receive_exact, receive_some, send_vectored, set_receive_buffer, set_receive_limit,
+    set_send_buffer, set_send_limit, set_timeouts, shutdown, stream_pair,
 };
 pub use timed::TimedStream;

@@ -153,11 +153,52 @@ pub fn poll_readable(socket: BorrowedFd<'_>, timeout_ms: i32) -> io::Result<bool
     }
 }
 
+/// What a socket is ready for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// Receiving would not wait.
+    pub to_receive: bool,
+    /// There is room for some bytes.
+    pub to_send: bool,
+}
+
+/// Waits until a socket is ready for something, at most so long.
+pub fn poll_ready(socket: BorrowedFd<'_>, limit: Duration) -> io::Result<Ready> {
+    let limit = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(limit.subsec_nanos()),
+    };
+    let mut sources = [PollFd::from_borrowed_fd(socket, PollFlags::IN | PollFlags::OUT)];
+    match rustix::event::poll(&mut sources, Some(&limit)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [source] = sources;
+    let found = source.revents();
+    let is_broken = found.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+    // The calls that follow report what is broken.
+    let ready = |flag| found.contains(flag) || is_broken;
+    Ok(Ready { to_receive: ready(PollFlags::IN), to_send: ready(PollFlags::OUT) })
+}
+
 /// Whether the peer has closed its end, although what it sent before may still be read.
 pub fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
     let mut sources = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
     // An error says nothing: the calls that follow report it.
     rustix::event::poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Whether the peer will send nothing more, although it may have closed only that direction.
+pub fn is_half_closed(socket: BorrowedFd<'_>) -> bool {
+    let mut sources = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+    // An error says nothing: the calls that follow report it.
+    rustix::event::poll(&mut sources, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Ends the direction to the peer, who sees it in [`is_half_closed`].
+pub fn end_sending(socket: BorrowedFd<'_>) {
+    // The peer may have closed first.
+    rustix::net::shutdown(socket, Shutdown::Write).ok();
 }
 
 /// Ends both directions for every holder of the socket: the peer sees the end even when a child
@@ -202,6 +243,9 @@ mod tests {
         send_vectored(right.as_fd(), &[IoSlice::new(b"!")]).unwrap();
         assert!(poll_readable(left.as_fd(), -1).unwrap());
         assert!(!is_hung_up(left.as_fd()), "bytes are no end");
+        assert!(!is_half_closed(left.as_fd()));
+        end_sending(right.as_fd());
+        assert!(is_half_closed(left.as_fd()) && !is_hung_up(left.as_fd()));
         drop(right);
         assert!(is_hung_up(left.as_fd()));
     }

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use store::Store;
+pub use store::Store;
 use taker::Taker;
 
 use crate::{socket, temporary::TemporaryFile};

@@ -7,7 +7,7 @@ use crate::temporary::TemporaryFile;
 
 /// A queue of bytes.
 #[derive(Debug)]
-pub(super) struct Store {
+pub struct Store {
     limits: Limits,
     /// What came first.
     memory: Queue,
@@ -49,14 +49,15 @@ impl Queue {
 }
 
 impl Store {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// An empty queue.
+    pub fn new(limits: Limits) -> Self {
         let memory = Queue::default();
         Self { limits, memory, file: None, read: 0, written: 0, rest: Queue::default() }
     }
 
     /// Adds bytes. An error says that the file cannot take them: they are kept all the same, and
     /// the store is full.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let fits = self.memory.len() + bytes.len() <= self.limits.memory;
         if fits && self.read == self.written {
             self.memory.push(bytes);
@@ -80,16 +81,17 @@ impl Store {
     }
 
     /// Whether nothing may be added before everything was taken.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.rest.len() > 0 || self.written >= self.limits.file
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether everything was taken.
+    pub fn is_empty(&self) -> bool {
         self.memory.len() == 0 && self.read == self.written && self.rest.len() == 0
     }
 
     /// Takes the first bytes, as many as there are and fit; 0 when there are none.
-    pub(super) fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.memory.len() > 0 {
             return Ok(self.memory.take(buffer));
         }
@@ -106,7 +108,7 @@ impl Store {
     }
 
     /// Everything was taken: the file is used from its beginning again.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         if self.written > 0 {
             (self.read, self.written) = (0, 0);
             if self.file.as_ref().is_some_and(|file| file.clear().is_err()) {

@@ -6,8 +6,8 @@ use pyo3_ffi as ffi;
 use wsgi_core::exchange::BodyError;
 
 use super::{
-    Table, borrowed, create, deallocate, fast_method, make_type, method, receive, seeking, slot,
-    value,
+    Table, bind, borrowed, create, deallocate, fast_method, make_type, method, receive, seeking,
+    slot, value,
 };
 use crate::{
     guard::guard,
@@ -312,6 +312,32 @@ unsafe extern "C" fn next(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
         let lease = open(py, &this, "iteration")?;
         let line = read_line(py, lease, usize::MAX, "iteration")?;
         if line.is_empty() { Ok(None) } else { py.bytes(&line).map(Some) }
+    })
+}
+
+static IS_ABORTED: Table<ffi::PyMethodDef> =
+    Table::new(method(c"is_aborted", is_aborted, ffi::METH_NOARGS));
+
+/// The function that tells whether the client of an input's request has gone away.
+pub(crate) fn new_is_aborted<'py>(input: &Ref<'py>) -> PyResult<Object<'py>> {
+    bind(input, &IS_ABORTED)
+}
+
+unsafe extern "C" fn is_aborted(
+    this: *mut ffi::PyObject,
+    _no_arguments: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard("is_aborted", |py| {
+        // SAFETY: bound to an instance of this file's types.
+        let this = unsafe { borrowed(this) };
+        // SAFETY: as above.
+        let Input { lease } = unsafe { value(&this) };
+        let Some(exchange) = lease.enter() else {
+            let text = "is_aborted() called after request completed";
+            return Err(py.raise(Class::Runtime, text));
+        };
+        let is_aborted = py.detached(|| exchange.is_aborted());
+        py.boolean(is_aborted)
     })
 }
 

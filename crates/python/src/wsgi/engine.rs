@@ -281,6 +281,7 @@ fn make_environ<'py>(
     let input = input::new(py, class.get(py), Arc::clone(request.lease))?;
     let extras = Extras {
         input: &input,
+        is_aborted: &*input::new_is_aborted(&input)?,
         errors: errors.text(),
         thread_id: request.thread_id,
         daemon_start: request.daemon_start,

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Extras<'a, 'py> {
     /// `wsgi.input`
     pub(crate) input: &'a Ref<'py>,
+    /// `mod_wsgi.is_aborted`
+    pub(crate) is_aborted: &'a Ref<'py>,
     /// `wsgi.errors`
     pub(crate) errors: &'a Ref<'py>,
     /// `mod_wsgi.thread_id`
@@ -93,6 +95,7 @@ fn add_own(
         environ.set_item(keys.callable_object.get(py), &*py.latin1(head.callable)?)?;
     }
     environ.set_item(keys.input.get(py), extras.input)?;
+    environ.set_item(keys.is_aborted.get(py), extras.is_aborted)?;
     environ.set_item(keys.errors.get(py), extras.errors)?;
     environ.set_item(keys.thread_id.get(py), &*py.int(extras.thread_id.into())?)?;
     for (key, time) in [

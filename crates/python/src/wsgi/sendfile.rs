@@ -122,6 +122,10 @@ impl Exchange for Sendfile<'_> {
         if self.is_own() { self.inner.send_file(file, offset, length) } else { Ok(()) }
     }
 
+    fn is_aborted(&self) -> bool {
+        self.inner.is_aborted()
+    }
+
     fn tls_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
         self.inner.tls_variable(name)
     }
