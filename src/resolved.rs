@@ -327,6 +327,8 @@ impl Surroundings<'_> {
         EngineSpec {
             interpreters: Rules::of(process_group, base, blocks),
             leaves_interpreters: self.typed.destroy_interpreter == Some(false),
+            httpd_processes: mpm::children(),
+            httpd_threads: mpm::threads(),
             apache_version: mpm::server_version(),
             server_description: mpm::banner(),
             mpm_name: mpm::name(),

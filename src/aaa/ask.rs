@@ -1,11 +1,11 @@
 //! Puts a question to a script in this child's Python.
 
-use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
+use std::{convert::Infallible, ffi::c_void};
 
 use wsgi_core::{
     decide::{Question, Verdict},
-    directives::AuthScript,
+    directives::{AuthScript, Scoped},
     exchange::{BodyError, Exchange, Pace, SendError, Source},
     head::{RequestHead, flag},
     level::Level,
@@ -14,14 +14,7 @@ use wsgi_core::{
 
 use super::environ;
 use crate::{
-    apache::{
-        Request,
-        exclusive::Exclusive,
-        log,
-        module::{self, DirState, ServerState},
-        python_host::PythonHost,
-        text::c_string,
-    },
+    apache::{Request, exclusive::Exclusive, log, module, python_host::PythonHost, text::c_string},
     mapping::RequestLookups,
     request::subject,
 };
@@ -34,19 +27,21 @@ pub(super) fn ask(request: Request<'_>, script: &AuthScript, question: &Question
     let lookups = RequestLookups::new(request, ignores_case);
     let group = mapping::expand_script_group(script.application_group.as_deref(), &lookups);
     let mut head = RequestHead::empty();
-    if reloads(server, request.dir_config()) {
-        head.flags = flag::SCRIPT_RELOADING;
+    let dir = request.dir_config();
+    let is_on = |field: fn(&Scoped) -> Option<bool>| {
+        dir.and_then(|dir| field(&dir.config.scoped))
+            .or_else(|| server.and_then(|server| field(&server.config.scoped)))
+    };
+    if is_on(|scoped| scoped.script_reloading).unwrap_or(true) {
+        head.flags |= flag::SCRIPT_RELOADING;
+    }
+    if is_on(|scoped| scoped.pass_apache_request).unwrap_or(false) {
+        head.flags |= flag::PASS_RECORD;
     }
     head.script = script.path.as_bytes();
     head.application_group = group.as_bytes();
     head.log_level = log::level_of_request(request);
     put(request, question, &environ::entries(request).finish(&head))
-}
-
-/// `WSGIScriptReloading`.
-fn reloads(server: Option<&ServerState>, dir: Option<&DirState>) -> bool {
-    let of_dir = dir.and_then(|dir| dir.config.scoped.script_reloading);
-    of_dir.or(server.and_then(|server| server.config.scoped.script_reloading)).unwrap_or(true)
 }
 
 /// Puts a question about the request whose head is encoded.
@@ -87,6 +82,10 @@ impl Exchange for LogOnly<'_> {
     fn tls_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
         let request = self.0.lock();
         Some(request.as_ref()?.tls_variable(&c_string(name))?.to_bytes().to_vec())
+    }
+
+    fn request_record(&self) -> *mut c_void {
+        self.0.lock().as_ref().map_or(std::ptr::null_mut(), |request| request.untyped())
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {

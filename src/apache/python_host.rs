@@ -132,6 +132,7 @@ static TABLE: HostTable = HostTable {
     write,
     send_file,
     tls_variable,
+    request_record,
     server_metrics,
     log: log_record,
 };
@@ -203,6 +204,14 @@ unsafe extern "C" fn tls_variable(
             // SAFETY: the library's function with its place; bytes with their length.
             unsafe { answer(place, value.as_ptr(), value.len()) };
         }
+    })
+}
+
+unsafe extern "C" fn request_record(exchange: *mut c_void) -> *mut c_void {
+    guard("request_record", || {
+        // SAFETY: the library passes the pointer that it was given.
+        let exchange = unsafe { exchange_of(exchange) };
+        exchange.map_or(std::ptr::null_mut(), Exchange::request_record)
     })
 }
 

@@ -1,6 +1,10 @@
 //! `request_rec`: one request as httpd sees it.
 
-use std::{ffi::CStr, ffi::c_int, marker::PhantomData, ptr::NonNull};
+use std::{
+    ffi::{CStr, c_int, c_void},
+    marker::PhantomData,
+    ptr::NonNull,
+};
 
 use wsgi_core::digits::Digits;
 
@@ -43,6 +47,11 @@ impl<'r> Request<'r> {
 
     pub(super) fn as_ptr(self) -> *mut ffi::request_rec {
         self.0.as_ptr()
+    }
+
+    /// The record for somebody who does not know its type here.
+    pub(crate) fn untyped(self) -> *mut c_void {
+        self.as_ptr().cast()
     }
 
     pub(super) fn record(&self) -> &ffi::request_rec {

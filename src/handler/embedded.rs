@@ -1,6 +1,7 @@
 //! Applications in httpd's own children.
 
 use std::{
+    ffi::c_void,
     os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
@@ -250,6 +251,10 @@ impl Exchange for ApacheExchange<'_> {
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
         self.with(|side| side.responder.write_file(file, offset, length))?
+    }
+
+    fn request_record(&self) -> *mut c_void {
+        self.with(|side| side.request.untyped()).unwrap_or(std::ptr::null_mut())
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {

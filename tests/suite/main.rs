@@ -6,6 +6,7 @@ mod support;
 
 mod aborts;
 mod access;
+mod apache_module;
 mod applications;
 mod auth;
 mod buffers;

@@ -56,6 +56,10 @@ pub struct EngineSpec {
     pub run_once: bool,
     /// `apache.version`.
     pub apache_version: (u32, u32, u32),
+    /// `apache.maximum_processes`: children of httpd.
+    pub httpd_processes: u32,
+    /// `apache.threads_per_process`: threads of each.
+    pub httpd_threads: u32,
     /// httpd's banner, `apache.description`.
     pub server_description: String,
     /// `apache.mpm_name`.

@@ -103,6 +103,8 @@ pub struct HostTable {
         answer: Answer,
         place: *mut c_void,
     ),
+    /// [`crate::exchange::Exchange::request_record`].
+    pub request_record: unsafe extern "C" fn(exchange: *mut c_void) -> *mut c_void,
     /// Copies httpd's scoreboard: `answer` is called once with `place` and the bytes of
     /// [`crate::server_metrics`], or not at all. Any thread of the child may call it.
     pub server_metrics: unsafe extern "C" fn(answer: Answer, place: *mut c_void),

@@ -4,7 +4,7 @@
 //! connection implement [`Exchange`]; engines see nothing else, so the WSGI code exists once and
 //! behaves the same in both placements.
 
-use std::os::fd::BorrowedFd;
+use std::{ffi::c_void, os::fd::BorrowedFd};
 
 use crate::{head::ResponseHead, level::Level};
 
@@ -46,6 +46,12 @@ pub trait Exchange: Sync {
     /// A variable of httpd's TLS module; only deciding scripts ask for it.
     fn tls_variable(&self, _name: &[u8]) -> Option<Vec<u8>> {
         None
+    }
+
+    /// httpd's `request_rec`, where the request is answered in httpd's own process; it is valid
+    /// until the request ends. Null elsewhere.
+    fn request_record(&self) -> *mut c_void {
+        std::ptr::null_mut()
     }
 
     /// Logs one record in the context of this request (may contain newlines). `source` is what

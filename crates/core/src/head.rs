@@ -24,6 +24,8 @@ pub mod flag {
     pub const BODY: u32 = 8;
     /// `WSGIIgnoreActivity` is on.
     pub const IGNORE_ACTIVITY: u32 = 16;
+    /// `WSGIPassApacheRequest` is on.
+    pub const PASS_RECORD: u32 = 32;
 }
 
 /// The level stands in the last byte of the flags.

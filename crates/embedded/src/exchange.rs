@@ -125,6 +125,12 @@ impl Exchange for HostExchange {
         value
     }
 
+    fn request_record(&self) -> *mut c_void {
+        let _turn = self.turn();
+        // SAFETY: the host's function with the host's exchange.
+        unsafe { (self.host.request_record)(self.exchange) }
+    }
+
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
         let _turn = self.turn();
         // SAFETY: the host's exchange is valid.

@@ -111,7 +111,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "WSGIPassApacheRequest",
-        (ServerOrDirectory, Flag, EffectLater),
+        (ServerOrDirectory, Flag, Acts),
         "Off",
         "Whether an embedded application gets httpd's request record.",
         |l| b::scoped_flag(l, |s| &mut s.pass_apache_request),

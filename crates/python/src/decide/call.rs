@@ -21,7 +21,7 @@ use crate::{
     script::{self, Found, Loaded},
     traceback,
     types::tls,
-    wsgi::{engine, environ, errors::ErrorStream},
+    wsgi::{engine, environ, errors::ErrorStream, record::Record},
 };
 
 /// One question on its way.
@@ -130,6 +130,10 @@ fn run(
     let state = &asking.interpreter.state;
     let errors = ErrorStream::open(py, state, asking.lease)?;
     let environ = make_environ(py, asking, question, errors.text())?;
+    let record = Record::lend(py, asking.head, asking.exchange)?;
+    if let Some(record) = &record {
+        record.add_to(&environ)?;
+    }
     let module = loaded.module.get(py);
     let function = |name: &str| module.attribute_if_any(&*py.interned(name)?);
     let verdict = match *question {

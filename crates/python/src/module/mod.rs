@@ -115,11 +115,12 @@ pub(crate) fn publish(
     apache.set_item_named("description", &*py.text(&spec.server_description)?)?;
     apache.set_item_named("mpm_name", &*py.text(&spec.mpm_name)?)?;
     apache.set_item_named("build_date", &*py.text(&spec.build_date)?)?;
-    for attributes in [&own, &apache] {
-        let processes = py.int(spec.maximum_processes.into())?;
-        attributes.set_item_named("maximum_processes", &processes)?;
-        let threads = py.int(spec.threads_per_process.into())?;
-        attributes.set_item_named("threads_per_process", &threads)?;
+    for (attributes, processes, threads) in [
+        (&own, spec.maximum_processes, spec.threads_per_process),
+        (&apache, spec.httpd_processes, spec.httpd_threads),
+    ] {
+        attributes.set_item_named("maximum_processes", &*py.int(processes.into())?)?;
+        attributes.set_item_named("threads_per_process", &*py.int(threads.into())?)?;
     }
     let may_import_apache = py.boolean(!spec.is_daemon && application_group.is_empty())?;
     let path = package_path(py, bootstrap);

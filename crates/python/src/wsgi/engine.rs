@@ -14,7 +14,9 @@ use super::{
     deliver::{self, Produced},
     environ::{self, Extras},
     errors::ErrorStream,
-    measure, observe, report,
+    measure, observe,
+    record::Record,
+    report,
 };
 use crate::{
     interpreter::Interpreter,
@@ -219,9 +221,13 @@ fn execute<'py>(
 ) -> PyResult<Produced> {
     let state = &request.interpreter.state;
     let errors = ErrorStream::open(py, state, request.lease)?;
+    let record = Record::lend(py, request.head, request.exchange)?;
     let result = {
         let start = measure::now();
         let environ = make_environ(py, request, &errors, start)?;
+        if let Some(record) = &record {
+            record.add_to(&environ)?;
+        }
         let application = observe::started(py, request, application, &environ, start)?;
         let lease = Arc::clone(request.lease);
         let start_response = adapter::new(py, request.interpreter, lease)?;
