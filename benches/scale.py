@@ -24,8 +24,10 @@ from report import table as markdown  # noqa: E402
 from server import Server  # noqa: E402
 from workloads import WORKLOADS  # noqa: E402
 
-#: Room for as many connections as any part opens.
-ROOMY = "ServerLimit 18\nMaxRequestWorkers 1152\nMaxSpareThreads 1152\n"
+#: Room for as many connections as any part opens, from the start: event closes kept-alive ones while
+#: it has to start children.
+ROOMY = ("StartServers 18\nServerLimit 18\nMaxRequestWorkers 1152\n"
+         "MinSpareThreads 64\nMaxSpareThreads 1152\n")
 GROUP = """\
 WSGIDaemonProcess bench python-home=@VENV@ {options}
 WSGIProcessGroup bench
