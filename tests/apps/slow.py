@@ -26,7 +26,7 @@ def generated(environ, count, at_end=lambda: None):
 
 def large(environ, start_response):
     start_response('200 OK', [('Content-Type', 'text/plain')])
-    return generated(environ, int(environ['QUERY_STRING']))
+    return generated(environ, int(environ['QUERY_STRING'].split('&')[0]))
 
 
 def whole(environ, start_response):

@@ -2,7 +2,7 @@
 
 use crate::support::curl::{certificate, slowly};
 use crate::support::httpd::Builder;
-use crate::support::{Connection, Httpd, poll};
+use crate::support::{Connection, Httpd, Tmpfs, poll};
 
 /// Far more than all sockets on the way hold.
 const BLOCKS: usize = 3_000;
@@ -128,6 +128,55 @@ one! {
         wait_for(&server, "ended");
         assert!(!server.path("out/produced").exists());
         assert_eq!(server.get("/quick").ok(), "quick");
+    }
+
+    fn a_full_disk_makes_the_thread_wait_and_nothing_is_lost() {
+        ours!("its thread waits for the client");
+        needs_root!();
+        let folder = Tmpfs::new();
+        let server = one_thread("").environment("TMPDIR", folder.path()).start();
+        let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
+        let mut second = server.connect();
+        second.patience(std::time::Duration::from_millis(500));
+        second.request("GET", "/quick", &[], b"");
+        assert!(second.head().is_err(), "the thread was free");
+        let response = client.rest_of(head, Vec::new()).unwrap();
+        assert!(response.complete && response.body == expected(BLOCKS));
+        server.expect_log("WSGI1030");
+        // What was written is given back.
+        assert_eq!(server.get("/whole?60").ok().len(), 600_000);
+    }
+
+    /// What slowhttptest does with -H, -B and -X.
+    fn slow_heads_uploads_and_readers_keep_nobody_from_the_application() {
+        ours!("its threads wait for clients");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app threads=2\nWSGIProcessGroup app\n\
+             WSGIScriptAlias / @apps@/slow.py",
+        )
+        .many_clients()
+        .start();
+        let open = |bytes: &str| {
+            let mut client = server.connect();
+            client.send(bytes);
+            client
+        };
+        let mut slow = Vec::new();
+        for number in 0..10 {
+            slow.push(open("GET /quick HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
+            slow.push(open(
+                "POST /quick HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nx",
+            ));
+            slow.push(open(&format!(
+                "GET /large?{BLOCKS}&{number} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            )));
+        }
+        for _ in 0..20 {
+            let start = std::time::Instant::now();
+            assert_eq!(server.get("/quick").ok(), "quick");
+            let took = start.elapsed();
+            assert!(took.as_secs() < 5, "it took {took:?} beside slow clients");
+        }
     }
 
     fn a_missing_folder_for_temporary_files_has_a_successor() {

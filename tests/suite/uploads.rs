@@ -2,7 +2,7 @@
 
 use crate::support::curl::{certificate, curl};
 use crate::support::httpd::Builder;
-use crate::support::{Httpd, Mode, poll, quote};
+use crate::support::{Httpd, Mode, Tmpfs, poll, quote};
 
 /// The application that reads its input in many ways, with these lines.
 fn input(mode: Mode, lines: &str) -> Builder {
@@ -279,31 +279,5 @@ one! {
             let answer = slow.join().unwrap();
             assert_eq!(answer.text(), digest("0123456789abcdef".repeat(20_000).as_bytes()));
         }
-    }
-}
-
-/// A file system of one megabyte.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    fn new() -> Tmpfs {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().to_str().unwrap();
-        let options = "size=1m,mode=1777";
-        let done = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs", path])
-            .status();
-        assert!(done.is_ok_and(|status| status.success()), "mount");
-        Tmpfs(folder)
-    }
-
-    fn path(&self) -> &str {
-        self.0.path().to_str().unwrap()
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
 }

@@ -16,6 +16,7 @@
 //! | `environ` | the answer of the application that shows its environ |
 //! | `http` | the raw HTTP/1.1 client |
 //! | `load` | many clients at once while something is done to the server, and their count |
+//! | `tmpfs` | a file system that is soon full |
 //! | `curl` | TLS and HTTP/2 through `curl` |
 //!
 //! Invariant: after every test its server has ended, nothing of it is left, and its error log holds
@@ -36,9 +37,11 @@ pub mod ports;
 pub mod process;
 pub mod pythons;
 pub mod rundir;
+pub mod tmpfs;
 
 pub use conf::Mode;
 pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
 pub use httpd::{Httpd, poll};
 pub use ports::Port;
+pub use tmpfs::Tmpfs;

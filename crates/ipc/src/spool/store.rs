@@ -97,7 +97,10 @@ impl Store {
         }
         if self.read < self.written {
             let file = self.file.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
-            let count = file.read_at(buffer, self.read)?;
+            // A write that failed may have left something behind what counts.
+            let rest = usize::try_from(self.written - self.read).unwrap_or(usize::MAX);
+            let length = rest.min(buffer.len());
+            let count = file.read_at(buffer.get_mut(..length).unwrap_or_default(), self.read)?;
             if count == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
             }
@@ -168,6 +171,15 @@ mod tests {
         assert_eq!(drain(&mut store), b"0123456789");
         store.reset();
         assert!(!store.is_full());
+    }
+
+    #[test]
+    fn what_a_failed_write_has_left_is_not_read() {
+        let mut store = Store::new(Limits { memory: 0, file: 1000, make_file: file });
+        store.push(b"0123").unwrap();
+        store.file.as_ref().unwrap().write_at(b"left behind", 4).unwrap();
+        store.rest.push(b"45");
+        assert_eq!(drain(&mut store), b"012345");
     }
 
     #[test]
