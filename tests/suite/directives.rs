@@ -197,39 +197,6 @@ one! {
         );
     }
 
-    fn invalid_values_of_daemon_options_are_refused() {
-        for (option, text) in [
-            ("what=ever", "Invalid option to WSGI daemon process definition."),
-            ("threads", "Invalid option to WSGI daemon process definition."),
-            ("Threads=1", "Invalid option to WSGI daemon process definition."),
-            ("processes=0", "Invalid process count for WSGI daemon process."),
-            ("processes=-1", "Invalid process count for WSGI daemon process."),
-            ("processes=", "Invalid process count for WSGI daemon process."),
-            ("threads=-1", "Invalid thread count for WSGI daemon process."),
-            ("threads=", "Invalid thread count for WSGI daemon process."),
-            ("threads=70000", "Invalid thread count for WSGI daemon process."),
-            ("umask=", "Invalid umask for WSGI daemon process."),
-            ("umask=9", "Invalid umask for WSGI daemon process."),
-            ("home=relative", "Invalid home directory for WSGI daemon process."),
-            ("home=", "Invalid home directory for WSGI daemon process."),
-            ("user=", "Invalid user for WSGI daemon process."),
-            ("group=", "Invalid group for WSGI daemon process."),
-            ("stack-size=0", "Invalid stack size for WSGI daemon process."),
-            ("shutdown-timeout=-1", "Invalid shutdown timeout for WSGI daemon process."),
-            ("connect-timeout=-1", "Invalid connect timeout for WSGI daemon process."),
-            ("socket-timeout=-1", "Invalid socket timeout for WSGI daemon process."),
-            ("queue-timeout=-1", "Invalid queue timeout for WSGI daemon process."),
-            ("listen-backlog=-1", "Invalid listen backlog for WSGI daemon process."),
-            ("response-flush-delay=-1", "Invalid response flush delay for WSGI daemon process."),
-            ("header-buffer-size=100", "Header buffer size must be >= 8192 bytes, or 0 for default."),
-            ("send-buffer-size=100", "Send buffer size must be >= 512 bytes, or 0 for system default."),
-            ("receive-buffer-size=100", "Receive buffer size must be >= 512 bytes"),
-            ("response-buffer-size=100", "Response buffer size must be >= 65536 bytes, or 0 for default."),
-        ] {
-            refused(&format!("WSGIDaemonProcess app {option}"), text);
-        }
-    }
-
     fn numbers_with_junk_or_overflow_are_refused() {
         ours!("it parses numbers with atoi");
         for option in [

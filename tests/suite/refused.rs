@@ -85,7 +85,9 @@ const LINES: &[(&str, &str)] = &[
 const OPTIONS: &[(&str, &str)] = &[
     ("user=", "user"),
     ("group=", "group"),
-    ("umask=x", "umask"),
+    ("umask=", "umask"),
+    ("umask=9", "umask"),
+    ("home=", "home directory"),
     ("home=relative", "home directory"),
     ("cpu-priority=", "CPU priority"),
     ("cpu-time-limit=-1", "CPU time limit"),
@@ -95,8 +97,12 @@ const OPTIONS: &[(&str, &str)] = &[
     ("socket-user=", "socket user"),
     ("switch-interval=0", "switch interval"),
     ("server-metrics=maybe", "server metrics flag"),
+    ("processes=", "process count"),
+    ("processes=-1", "process count"),
     ("processes=0", "process count"),
+    ("threads=", "thread count"),
     ("threads=-1", "thread count"),
+    ("threads=70000", "thread count"),
     ("maximum-requests=-1", "request count"),
     ("listen-backlog=-1", "listen backlog"),
     ("startup-timeout=-1", "startup timeout"),
@@ -143,10 +149,20 @@ one! {
         refused(OPTIONS.iter().map(|(option, thing)| {
             (line(option), format!("Invalid {thing} for WSGI daemon process."))
         }));
-        let mut texts = vec![(
-            "script-user=root script-group=root",
-            "Only one of script-user and script-group allowed.",
-        )];
+        let unknown = "Invalid option to WSGI daemon process definition.";
+        let mut texts = vec![
+            ("what=ever", unknown),
+            ("threads", unknown),
+            ("Threads=1", unknown),
+            ("send-buffer-size=100", "Send buffer size must be >= 512 bytes, or 0 for system default."),
+            ("receive-buffer-size=100", "Receive buffer size must be >= 512 bytes"),
+            ("header-buffer-size=100", "Header buffer size must be >= 8192 bytes, or 0 for default."),
+            ("response-buffer-size=100", "Response buffer size must be >= 65536 bytes, or 0 for default."),
+            (
+                "script-user=root script-group=root",
+                "Only one of script-user and script-group allowed.",
+            ),
+        ];
         if is_root() {
             texts.push(("user=#54321", "Couldn't determine user name from uid."));
             let of_socket = "Couldn't determine user name from socket user.";

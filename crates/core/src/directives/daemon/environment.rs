@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 
-/// Most bytes of all variables of a group: they travel in one message, with everything else.
-const MAXIMUM: usize = 64 << 10;
+/// Most bytes of all variables of a group: they travel in one message, with everything else, and a
+/// byte of theirs may take six there.
+const MAXIMUM: usize = 32 << 10;
 
 /// Variables in the order given.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -29,9 +30,17 @@ impl Variables {
 }
 
 /// What a group's processes get: of a name given twice the last counts, and `env=` before a file.
-pub(super) fn merge(file: Option<&Variables>, given: Option<&Variables>) -> Vec<(String, String)> {
+pub(super) fn merge(
+    file: Option<&Variables>,
+    given: Option<&Variables>,
+) -> Result<Vec<(String, String)>, String> {
     let all = file.into_iter().chain(given).flat_map(|variables| variables.0.iter().cloned());
-    all.collect::<BTreeMap<_, _>>().into_iter().collect()
+    let all: BTreeMap<_, _> = all.collect();
+    let bytes: usize = all.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    if bytes > MAXIMUM {
+        return Err(format!("env= and env-file= are {bytes} bytes together: expected {TOO_LONG}"));
+    }
+    Ok(all.into_iter().collect())
 }
 
 /// `NAME=value`.
@@ -44,7 +53,7 @@ pub(super) fn variable(text: &str) -> Result<Variables, &'static str> {
 }
 
 const EXPECTED: &str = "NAME=value, with letters, digits and '_' in the name";
-const TOO_LONG: &str = "no more than 65536 bytes";
+const TOO_LONG: &str = "no more than 32768 bytes";
 
 /// A name that shells take, too.
 fn is_name(name: &str) -> bool {
@@ -131,7 +140,8 @@ mod tests {
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(pairs(&text), expected);
-        let merged = merge(Some(&parse(&text).unwrap()), variable("E=given").as_ref().ok());
+        let merged =
+            merge(Some(&parse(&text).unwrap()), variable("E=given").as_ref().ok()).unwrap();
         assert_eq!(merged.len(), 7);
         assert!(merged.contains(&("A".to_owned(), "again".to_owned())));
         assert!(merged.contains(&("E".to_owned(), "given".to_owned())));
@@ -161,6 +171,16 @@ mod tests {
             assert_eq!(variable(text), Err(EXPECTED), "{text}");
         }
         assert_eq!(variable("A=b=c").unwrap().0, [("A".to_owned(), "b=c".to_owned())]);
+    }
+
+    #[test]
+    fn all_together_have_a_limit() {
+        let long = |name: &str| variable(&format!("{name}={}", "x".repeat(20_000))).unwrap();
+        let (mut two, another) = (long("A"), long("A"));
+        // Of the same name only one is left.
+        two.extend(another);
+        assert!(merge(Some(&two), None).is_ok());
+        assert!(merge(Some(&two), Some(&long("B"))).unwrap_err().contains(TOO_LONG));
     }
 
     #[test]

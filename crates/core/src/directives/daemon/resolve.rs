@@ -256,7 +256,7 @@ impl DaemonProcess {
             working_directory: options.home.clone().or(own_home),
             lang: unless_empty(options.lang.as_deref()),
             locale: unless_empty(options.locale.as_deref()),
-            environment: environment::merge(options.env_file.as_ref(), options.env.as_ref()),
+            environment: environment::merge(options.env_file.as_ref(), options.env.as_ref())?,
             display_name: self.display_name(),
             python_home: unless_empty(options.python_home.as_deref())
                 .or(defaults.python_home.map(str::to_owned)),
