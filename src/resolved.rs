@@ -6,12 +6,13 @@ use std::{
     fs,
     path::PathBuf,
     sync::{OnceLock, PoisonError},
+    time::Duration,
 };
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use wsgi_core::{
     chroot,
-    control::{EngineSpec, GroupSpec, Identity, ImportScript},
+    control::{EngineSpec, GroupSpec, Identity, ImportScript, TelemetrySpec},
     directives::{
         Account, GlobalConfig, HashSeed, PythonVersion, Reader, check_python_home,
         daemon::{DaemonGroup, DaemonProcess, Defaults},
@@ -24,6 +25,9 @@ use crate::{
     facts::HttpdFacts,
     supervisor::Link,
 };
+
+/// Seconds between reports of WSGITelemetryService.
+const TELEMETRY_INTERVAL: f64 = 1.0;
 
 /// The configuration as it acts.
 pub(crate) struct Resolved {
@@ -255,6 +259,7 @@ impl Surroundings<'_> {
                 python_path: directories(group.python_path.as_deref()),
                 python_eggs: group.python_eggs.clone(),
                 switch_interval: group.switch_interval.map(microseconds),
+                telemetry: self.telemetry(group.chroot.as_deref()),
                 server_metrics: group.server_metrics,
                 home: group.home.clone(),
                 reload: group.reload,
@@ -313,6 +318,7 @@ impl Surroundings<'_> {
                 python_home: self.typed.python_home.clone(),
                 python_path: directories(self.typed.interpreter.python_path.as_deref()),
                 python_eggs: self.typed.python_eggs.clone(),
+                telemetry: self.telemetry(None),
                 server_metrics: self.typed.server_metrics.unwrap_or(false),
                 import_scripts: self.import_scripts("", None),
                 ..self.engine("")
@@ -343,6 +349,23 @@ impl Surroundings<'_> {
             ignores_case: self.typed.case_sensitivity == Some(false),
             ..EngineSpec::default()
         }
+    }
+
+    /// Where the processes of a group report to; below a root directory the socket has another
+    /// name there.
+    fn telemetry(&self, root: Option<&str>) -> Option<TelemetrySpec> {
+        let telemetry = &self.typed.telemetry;
+        let socket = telemetry.socket.as_deref()?;
+        let seen = root.and_then(|root| chroot::inside(root, socket.as_bytes()));
+        let socket = seen
+            .map_or_else(|| socket.to_owned(), |seen| String::from_utf8_lossy(seen).into_owned());
+        let micros = |seconds: f64| Duration::try_from_secs_f64(seconds).map_or(0, microseconds);
+        Some(TelemetrySpec {
+            socket,
+            interval: micros(telemetry.interval.unwrap_or(TELEMETRY_INTERVAL)),
+            slow_requests: micros(telemetry.slow_requests.unwrap_or(0.0)),
+            captures_user_agent: telemetry.capture_user_agent,
+        })
     }
 
     /// The scripts to load at start. Below a root directory they have other names there; a name

@@ -1,5 +1,6 @@
 """Makes requests of several kinds, and tells what `mod_wsgi` counts of them."""
 
+import gc as garbage
 import json
 import os
 import threading
@@ -68,6 +69,11 @@ def wait(environ, start_response):
     while not os.path.exists(os.path.join(environ["TEST_OUT"], "gate")):
         time.sleep(0.005)
     return _answer(start_response, os.getpid())
+
+
+def gc(environ, start_response):
+    """Collects garbage."""
+    return _answer(start_response, garbage.collect())
 
 
 def status(environ, start_response):

@@ -56,6 +56,7 @@ mod slow_clients;
 mod start_response;
 mod storm;
 mod streams;
+mod telemetry;
 mod timers;
 mod tls;
 mod uploads;

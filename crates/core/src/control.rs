@@ -3,7 +3,7 @@
 //! Messages are JSON over SOCK_SEQPACKET sockets, one message a packet, descriptors attached as
 //! SCM_RIGHTS. They are few and rare, so being readable in a trace is worth more than bytes.
 
-use std::io;
+use std::{io, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -88,6 +88,8 @@ pub struct EngineSpec {
     pub user: Option<(String, String)>,
     /// What becomes of a script that has changed; of httpd's children, nothing but `Restart`.
     pub reload: ReloadMode,
+    /// Where to report what requests cost.
+    pub telemetry: Option<TelemetrySpec>,
     /// Whether applications may see httpd's scoreboard.
     pub server_metrics: bool,
     /// Scripts to run at start, in configuration order.
@@ -110,6 +112,26 @@ impl EngineSpec {
     /// Whether the process runs service scripts instead of requests.
     pub fn is_service(&self) -> bool {
         self.is_daemon && self.threads_per_process == 0
+    }
+}
+
+/// WSGITelemetryService and what belongs to it, as a process needs it; times are µs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TelemetrySpec {
+    /// Path of the socket, as the process sees it.
+    pub socket: String,
+    /// Between two reports.
+    pub interval: u64,
+    /// From when on a request is slow; 0 never.
+    pub slow_requests: u64,
+    /// Whether reports name the user agent.
+    pub captures_user_agent: bool,
+}
+
+impl TelemetrySpec {
+    /// From when on a request is slow.
+    pub fn slow_requests(&self) -> Option<Duration> {
+        (self.slow_requests > 0).then(|| Duration::from_micros(self.slow_requests))
     }
 }
 

@@ -22,6 +22,7 @@ pub mod mtime;
 pub mod ownership;
 pub mod reason;
 pub mod server_metrics;
+pub mod telemetry;
 pub mod timers;
 pub mod version;
 mod wire;

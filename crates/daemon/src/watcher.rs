@@ -16,6 +16,7 @@ use wsgi_core::{
     timers::unless_zero,
 };
 use wsgi_ipc::socket;
+use wsgi_python::Runtime;
 
 use crate::{
     clock::Moment,
@@ -46,6 +47,10 @@ impl Watcher {
     pub(crate) fn run(&mut self) {
         loop {
             let has_idle = self.kick_idle();
+            if let Some(reason) = self.daemon.reason().filter(|_| self.daemon.is_draining()) {
+                // It keeps in mind that it was told.
+                Runtime::note_stopping(reason.name());
+            }
             if self.daemon.drain() == Drain::Stop
                 && let Some(announcer) = self.daemon.announcer.get()
             {

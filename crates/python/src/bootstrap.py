@@ -231,3 +231,31 @@ def run_exit_callbacks():
     import atexit
 
     atexit._run_exitfuncs()
+
+
+def watch_collections(name, note):
+    """Tells about the garbage collector of this interpreter, now and after each collection."""
+    import gc
+    import time
+
+    begun = (0, 0)
+
+    def state():
+        generations = gc.get_stats()[:3]
+        counts = ("collections", "collected", "uncollectable")
+        numbers = [generation[count] for count in counts for generation in generations]
+        settings = (gc.isenabled(), gc.get_freeze_count())
+        return (*gc.get_count(), *gc.get_threshold(), *numbers, *settings)
+
+    def watch(phase, info):
+        nonlocal begun
+        if phase == "start":
+            begun = (time.time_ns(), time.perf_counter_ns())
+            return
+        start, clock = begun
+        duration = time.perf_counter_ns() - clock
+        result = (info["generation"], info["collected"], info["uncollectable"])
+        note(name, state(), (start // 1000, duration // 1000, *result))
+
+    note(name, state(), ())
+    gc.callbacks.append(watch)

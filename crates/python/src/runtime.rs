@@ -56,8 +56,10 @@ impl Runtime {
         if spec.is_daemon && !dump::prepare() {
             interpreters.main().call_bootstrap("dump_on_fatal_signals", "WSGI0067");
         }
-        let (startup, metrics) = (Startup::default(), Metrics::new(spec.threads_per_process));
-        Ok(RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup, metrics }))
+        let (startup, metrics) = (Startup::default(), Metrics::new(&spec));
+        let runtime = RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup, metrics });
+        runtime.metrics.start_reports();
+        Ok(runtime)
     }
 
     /// The one of this process, once it was started.
@@ -129,6 +131,7 @@ impl Runtime {
         thread_id: u32,
         daemon_start_us: i64,
     ) -> Outcome {
+        let bytes = head;
         let head = match RequestHead::decode(head) {
             Ok(head) => head,
             Err(error) => {
@@ -150,7 +153,7 @@ impl Runtime {
         let work = AssertUnwindSafe(|| {
             engine::serve(self, &head, exchange, &lease, thread_id, daemon_start_us)
         });
-        let running = self.metrics.begin(&lease, thread_id);
+        let running = self.metrics.begin(&lease, bytes, thread_id);
         let outcome = catch_unwind(work).unwrap_or_else(|payload| {
             exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()), None);
             let is_committed = lease.response().is_committed();
@@ -193,6 +196,20 @@ impl Runtime {
         })
     }
 
+    /// Reports that the process is about to end, where somebody wants to know: telemetry.
+    pub fn note_stopping(reason: &str) {
+        if let Some(runtime) = Self::current() {
+            runtime.metrics.report_stopping(reason);
+        }
+    }
+
+    /// Reports that the process ends as it stands. Does not wait for Python.
+    pub fn note_abort() {
+        if let Some(runtime) = Self::current() {
+            runtime.metrics.report_stopped(false);
+        }
+    }
+
     /// Ends this thread's part in the interpreters; called before a request thread ends.
     pub fn thread_end(&self) {
         attach::forget_thread();
@@ -203,6 +220,8 @@ impl Runtime {
     /// Called once, by the thread that started the runtime, when no request is running; may
     /// take as long as the application's threads do, so the caller watches the time.
     pub fn stop(&self) {
+        self.metrics.report_stopping("");
+        self.metrics.report_stopped(true);
         attach::begin_end();
         if self.spec.leaves_interpreters {
             return;

@@ -8,6 +8,7 @@ use wsgi_core::{control::EngineSpec, interpreters::Settings, keys, level::Level,
 use crate::{
     bootstrap::Bootstrap,
     config, log,
+    metrics::collector,
     module::{self, events::Events},
     object::{Class, Object, Py, PyResult, Ref, Stored},
     traceback,
@@ -115,6 +116,9 @@ impl State {
         let request_timeout = make_request_timeout(py)?;
         module.set_attribute("RequestTimeout", &request_timeout)?;
         module::publish(&module, &bootstrap, events, spec, application_group)?;
+        if spec.telemetry.is_some() {
+            collector::watch(py, &bootstrap, application_group)?;
+        }
         let mut key_objects = Vec::with_capacity(keys::KEYS.len());
         for key in keys::KEYS {
             key_objects.push(Stored::new(py.interned(key)?));

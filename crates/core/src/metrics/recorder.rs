@@ -156,6 +156,11 @@ impl Recorder {
         }
     }
 
+    /// Requests that run.
+    pub fn active(&self) -> usize {
+        self.slots.active()
+    }
+
     /// The counts since the beginning.
     pub fn totals(&self) -> Totals {
         Totals {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wsgi_core::{level::Level, reason::Reason, timers::unless_zero};
 
+use wsgi_python::Runtime;
+
 use super::Round;
 use crate::{
     clock::Moment,
@@ -38,6 +40,7 @@ impl ForcedEnd {
                     limit.as_secs()
                 ),
             );
+            Runtime::note_abort();
             // SAFETY: ends the process as it stands; what still runs has had its time.
             unsafe { libc::_exit(1) };
         }

@@ -1,22 +1,30 @@
 //! What the process knows about its requests, once somebody asks for it.
 //!
-//! `usage.rs` is what it uses of the machine. The rules are [`wsgi_core::metrics`]; here are the
-//! clocks and the locks. The figures of a request come from [`crate::wsgi::measure`].
+//! `usage.rs` is what it uses of the machine; `telemetry.rs` reports to somebody else, with `slow.rs`
+//! about requests and `collector.rs` about garbage collections. The rules are [`wsgi_core::metrics`] and
+//! [`wsgi_core::telemetry`]; here are the clocks and the locks. The figures of a request come from [`crate::wsgi::measure`].
 
+pub(crate) mod collector;
+mod slow;
+mod telemetry;
 mod usage;
 
 pub(crate) use usage::thread_cpu;
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 use std::time::{Duration, Instant};
 
 use wsgi_core::{
+    control::EngineSpec,
     exchange::Outcome,
     metrics::{Finished, Recorder, Report, Totals, Usage},
 };
+
+use slow::SlowRequests;
+use telemetry::Telemetry;
 
 use crate::{
     lease::{Lease, lock},
@@ -32,6 +40,7 @@ pub(crate) struct Metrics {
     /// Somebody has called `start_recording_metrics()`.
     is_recording: AtomicBool,
     counts: Mutex<Counts>,
+    telemetry: Option<Telemetry>,
 }
 
 #[derive(Debug)]
@@ -70,22 +79,29 @@ pub(crate) struct Cumulative {
 }
 
 impl Metrics {
-    /// The counts of a process with so many request threads.
-    pub(crate) fn new(threads: u32) -> Self {
+    /// The counts of a process.
+    pub(crate) fn new(spec: &EngineSpec) -> Self {
         let (clock, start) = (Instant::now(), now());
-        let threads = usize::try_from(threads).unwrap_or(usize::MAX);
+        let threads = usize::try_from(spec.threads_per_process).unwrap_or(usize::MAX);
+        // Service scripts serve no requests.
+        let telemetry = Some(spec).filter(|spec| !spec.is_service()).and_then(Telemetry::new);
+        if telemetry.is_some() {
+            measure::switch_on();
+        }
         let recorder = Recorder::new(threads, Duration::ZERO, usage::cpu());
         Self {
             clock,
             start,
             is_recording: AtomicBool::new(false),
             counts: Mutex::new(Counts { recorder, interval_start: start }),
+            telemetry,
         }
     }
 
-    /// Counts requests from now on, for [`Self::sample`] and [`Self::cumulative`].
+    /// Counts requests from now on, for [`Self::sample`] and [`Self::cumulative`]; not where they are
+    /// reported to somebody else, because nobody can ask for an interval twice.
     pub(crate) fn record(&self) {
-        if self.is_recording.swap(true, Ordering::Relaxed) {
+        if self.telemetry.is_some() || self.is_recording.swap(true, Ordering::Relaxed) {
             return;
         }
         // Somebody else may have had them counted already: the first interval begins now.
@@ -118,11 +134,31 @@ impl Metrics {
         })
     }
 
-    /// A request begins that is measured, in a thread counted from 1.
-    pub(crate) fn begin<'m>(&'m self, lease: &'m Lease, thread: u32) -> Option<Running<'m>> {
+    /// Requests in progress.
+    fn active(&self) -> usize {
+        lock(&self.counts).recorder.active()
+    }
+
+    /// A request begins that is measured, in a thread counted from 1. `head` is its encoded head.
+    pub(crate) fn begin<'m>(
+        &'m self,
+        lease: &'m Arc<Lease>,
+        head: &[u8],
+        thread: u32,
+    ) -> Option<Running<'m>> {
         lease.measure()?;
-        let place = lock(&self.counts).recorder.begin(thread, self.clock.elapsed());
+        let (place, active) = {
+            let recorder = &mut lock(&self.counts).recorder;
+            (recorder.begin(thread, self.clock.elapsed()), recorder.active())
+        };
+        if let Some(slow) = self.slow() {
+            slow.begin(place, slow::Running::begin(head, lease, thread, active));
+        }
         Some(Running { metrics: self, lease, place, process: std::process::id() })
+    }
+
+    fn slow(&self) -> Option<&SlowRequests> {
+        self.telemetry.as_ref()?.slow.as_ref()
     }
 }
 
@@ -151,6 +187,13 @@ impl Running<'_> {
         let figures = lease.measure().map(|measure| measure.figures());
         let finished = status.zip(figures).map(|(status, figures)| Finished { figures, status });
         let now = metrics.clock.elapsed();
-        lock(&metrics.counts).recorder.end(place, finished.as_ref(), now);
+        let active = {
+            let recorder = &mut lock(&metrics.counts).recorder;
+            recorder.end(place, finished.as_ref(), now);
+            recorder.active()
+        };
+        if let Some(slow) = metrics.slow() {
+            slow.end(place, status, active);
+        }
     }
 }

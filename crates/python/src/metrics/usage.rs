@@ -1,6 +1,6 @@
-//! What the process uses of the machine.
+//! What the process uses of the machine, and what that says about itself.
 
-use std::{fs, time::Duration};
+use std::{ffi::CStr, fs, io, thread, time::Duration};
 
 use wsgi_core::metrics::{Cpu, Usage};
 
@@ -50,6 +50,40 @@ fn resident() -> u64 {
     // SAFETY: takes and returns numbers.
     let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(0);
     pages.unwrap_or(0).saturating_mul(page)
+}
+
+/// Starts a thread that takes no signal: whoever hosts Python expects them in threads of its own.
+pub(super) fn spawn_quiet(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the set just filled, and room for the old one. Threads inherit the mask.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+    let started = thread::Builder::new().name(name.to_owned()).spawn(run);
+    // SAFETY: the old set, filled by the call above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    started.map(drop)
+}
+
+/// The version of CPython, as numbers.
+pub(super) fn python_version() -> String {
+    // SAFETY: callable at any time.
+    let version = unsafe { pyo3_ffi::Py_GetVersion() };
+    // SAFETY: a static C string of libpython.
+    let version = unsafe { CStr::from_ptr(version) }.to_string_lossy();
+    version.split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// The machine's name.
+pub(super) fn host_name() -> String {
+    let mut name = [0u8; 256];
+    // SAFETY: a buffer and less than its length, so that it ends with a NUL.
+    if unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) } != 0 {
+        return String::new();
+    }
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
 }
 
 #[cfg(test)]

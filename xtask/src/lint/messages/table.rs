@@ -339,6 +339,16 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The traceback follows.",
     },
     Message {
+        code: 132,
+        meaning: "Reports of WSGITelemetryService cannot be sent: nobody listens at the socket, or the process may not write to it. Logged once by a process, which goes on trying.",
+        remedy: "Start the program that reads there, before httpd or after; its socket must be writable for the user of httpd's children and of each daemon group.",
+    },
+    Message {
+        code: 133,
+        meaning: "A process could not start the thread that sends the reports of WSGITelemetryService; it reports nothing.",
+        remedy: "The text names the reason, mostly a limit of threads or memory.",
+    },
+    Message {
         code: 134,
         meaning: "The script is run by a handler, but `Options ExecCGI` is off there; answered with 403.",
         remedy: "Add `Options +ExecCGI`, or mount the script by WSGIScriptAlias.",
