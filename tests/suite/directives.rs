@@ -84,21 +84,6 @@ one! {
         }
     }
 
-    fn a_directive_whose_effect_comes_later_says_so_once() {
-        ours!("they act there");
-        let server = Httpd::with(
-            "WSGISlowRequests 1\nWSGIDaemonProcess app threads=2\n\
-             WSGIScriptAlias / @apps@/hello.py process-group=app",
-        )
-        .start();
-        server.get("/").ok();
-        let is_about_it = |line: &str| line.contains("WSGISlowRequests");
-        let lines: Vec<_> =
-            server.log().into_iter().filter(|record| is_about_it(&record.line)).collect();
-        assert_eq!(lines.len(), 1, "{lines:#?}");
-        assert_eq!(lines[0].level, "info");
-    }
-
     fn global_directives_are_refused_in_a_virtual_host() {
         for directive in ["WSGIPythonHome /usr", "WSGIPythonPath /usr", "WSGIRestrictEmbedded On"] {
             refused(

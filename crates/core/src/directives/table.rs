@@ -3,7 +3,7 @@
 
 use super::Arguments::{Flag, Iterate, Raw, Section, Take1, Take12};
 use super::Context::{AuthConfig, FileInfo, Global, Server, ServerOrDirectory};
-use super::Status::{Acts, EffectLater, Inert, NotNeeded, Removed};
+use super::Status::{Acts, Inert, NotNeeded, Removed};
 use super::line::Line;
 use super::site::ConfigError;
 use super::{Arguments, Context, Directive, Status};
