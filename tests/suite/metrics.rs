@@ -92,8 +92,15 @@ both_modes! {
             assert_eq!(buckets.len(), 65, "{phase}");
         }
         let threads = interval["request_threads_maximum"].as_u64().unwrap();
-        for key in ["completed", "buckets", "busy_time", "cpu_time", "current_elapsed", "max_duration"] {
-            let list = interval[format!("request_threads_{key}")].as_array().expect(key);
+        for key in [
+            "request_threads_completed",
+            "request_threads_buckets",
+            "request_threads_busy_time",
+            "request_threads_cpu_time",
+            "request_threads_current_elapsed",
+            "request_threads_max_duration",
+        ] {
+            let list = interval[key].as_array().expect(key);
             assert_eq!(list.len() as u64, threads, "{key}");
         }
     }
