@@ -12,13 +12,13 @@ use std::{
 use wsgi_core::{
     digits::Digits,
     directives::MapHead,
-    forwarded::{Forwarded, Trust},
+    forwarded::Forwarded,
     head::{RequestHead, RequestHeadBuilder, flag},
     keys::{self, number},
     mapping::collapse_slashes,
 };
 
-use super::Job;
+use super::{Job, forwarded};
 use crate::apache::{Request, log, process};
 
 /// Means nothing in another root directory unless it lies below that.
@@ -121,13 +121,13 @@ fn entries(job: &Job<'_>) -> (RequestHeadBuilder, bool) {
     drop_malformed_headers(job.request);
     job.request.add_common_variables();
     let mut builder = RequestHeadBuilder::in_buffer(SPARE.take());
-    let forwarded = job.choice.trust.map(|trust| forwarded(job.request, trust));
+    let forwarded = job.choice.trust.map(|trust| forwarded::read(job.request, trust));
     let is_https = add_environment(job, forwarded.as_ref(), &mut builder);
     add_authorization(job, &mut builder);
     add_cgi_variables(job, &mut builder);
     add_server_side(job, &mut builder);
     let Some(forwarded) = forwarded else { return (builder, is_https) };
-    add_forwarded(&forwarded, &mut builder);
+    forwarded::add(&forwarded, &mut builder);
     (builder, forwarded.is_https.unwrap_or(is_https))
 }
 
@@ -159,29 +159,6 @@ fn drop_malformed_headers(request: Request<'_>) {
     for name in malformed {
         headers.unset(name);
     }
-}
-
-/// What the headers of trusted proxies say about the request.
-fn forwarded<'r>(request: Request<'r>, trust: Trust<'_>) -> Forwarded<'r> {
-    Forwarded::of(trust, request.client_address().to_bytes(), |key| {
-        Some(request.environment()?.get(key)?.to_bytes())
-    })
-}
-
-/// Replaces what httpd sees by what trusted proxies have seen.
-fn add_forwarded(forwarded: &Forwarded<'_>, builder: &mut RequestHeadBuilder) {
-    let mut add = |key: u16, value: Option<&[u8]>| {
-        if value.is_some() {
-            builder.known(key, value);
-        }
-    };
-    add(const { number("REMOTE_ADDR") }, forwarded.remote_addr);
-    add(const { number("HTTP_X_FORWARDED_FOR") }, forwarded.forwarded_for.as_deref());
-    add(const { number("HTTP_HOST") }, forwarded.host);
-    add(const { number("SERVER_NAME") }, forwarded.server_name);
-    add(const { number("SERVER_PORT") }, forwarded.server_port);
-    add(const { number("SCRIPT_NAME") }, forwarded.script_name);
-    add(const { number("mod_wsgi.mount_point") }, forwarded.script_name);
 }
 
 /// Adds what httpd has collected; whether it says that the request came over TLS.

@@ -1,9 +1,11 @@
 //! A request of ours on its way to an answer: what was decided about it (`Job`), what its
-//! application is told (`environ`), the body that httpd has read for it (`stored`), how the answer leaves (`respond`), and the one place where a
-//! failure becomes a status and a log record (`failure`).
+//! application is told (`environ`, and `forwarded` for what proxies say), the body that httpd has read
+//! for it (`stored`), how the answer leaves (`respond`), and the one place where a failure becomes a
+//! status and a log record (`failure`).
 
 mod environ;
 mod failure;
+mod forwarded;
 mod respond;
 mod stored;
 
