@@ -47,6 +47,24 @@ both_modes! {
         }
     }
 
+    fn a_trusted_proxy_knows_the_scheme_better_than_the_connection(mode) {
+        let port = crate::support::ports::take();
+        let lines = "WSGIScriptAlias / @apps@/environ.py\n\
+                     WSGITrustedProxyHeaders X-Forwarded-Proto";
+        let server = secure(mode, lines, &port).start();
+        for (base, option, _) in ways(&server, &port) {
+            let scheme = base.split(':').next().unwrap().to_owned();
+            for (sent, expected) in
+                [("http", "http"), ("https", "https"), ("gopher", scheme.as_str()), ("", scheme.as_str())]
+            {
+                // Without a value curl sends no header.
+                let answer = curl(&[option, "-H", &format!("X-Forwarded-Proto: {sent}"), &base]);
+                let found = Environ::parse(&answer.text());
+                found.is("wsgi.url_scheme", expected);
+            }
+        }
+    }
+
     fn variables_of_mod_ssl_are_passed(mode) {
         let port = crate::support::ports::take();
         let lines = "WSGIScriptAlias / @apps@/environ.py\n<Location />\n\
