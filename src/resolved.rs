@@ -262,6 +262,7 @@ impl Surroundings<'_> {
                 telemetry: self.telemetry(group.chroot.as_deref()),
                 server_metrics: group.server_metrics,
                 home: group.home.clone(),
+                first_gets_main: group.first_gets_main,
                 reload: group.reload,
                 user: Some((account.name.clone(), home_of(group, account))),
                 import_scripts: self.import_scripts(&group.name, group.chroot.as_deref()),
@@ -381,6 +382,7 @@ impl Surroundings<'_> {
             .map(|script| ImportScript {
                 path: seen(&script.path),
                 application_group: script.application_group.clone(),
+                is_default: false,
             })
             .collect()
     }

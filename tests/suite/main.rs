@@ -29,6 +29,7 @@ mod interpreters;
 mod kept;
 mod limits;
 mod log_handler;
+mod main_interpreter;
 mod many;
 mod mapping;
 mod merging;

@@ -34,6 +34,9 @@ pub struct ImportScript {
     pub path: String,
     /// Interpreter to run it in; empty for the main one.
     pub application_group: String,
+    /// Nobody has chosen that interpreter: it may be the main one as well (`application-group=`).
+    #[serde(default)]
+    pub is_default: bool,
 }
 
 /// What a CPython host needs to know, in a daemon or in an httpd child.
@@ -86,6 +89,9 @@ pub struct EngineSpec {
     pub home: Option<String>,
     /// Name and home directory of the user the process runs as, to correct `os.environ`.
     pub user: Option<(String, String)>,
+    /// `application-group=auto`: the first script whose interpreter nobody has chosen gets the
+    /// main one.
+    pub first_gets_main: bool,
     /// What becomes of a script that has changed; of httpd's children, nothing but `Restart`.
     pub reload: ReloadMode,
     /// Where to report what requests cost.

@@ -26,6 +26,8 @@ pub mod flag {
     pub const IGNORE_ACTIVITY: u32 = 16;
     /// `WSGIPassApacheRequest` is on.
     pub const PASS_RECORD: u32 = 32;
+    /// Nobody has said what the application group is: it stands for the script.
+    pub const DEFAULT_GROUP: u32 = 64;
 }
 
 /// The level stands in the last byte of the flags.

@@ -200,6 +200,23 @@ def traceback_lines(exception):
     return lines_of(traceback.format_exception(type(exception), exception, exception.__traceback__))
 
 
+def refusal_of(exception):
+    """What an extension module says that is not made for several interpreters; None otherwise.
+
+    The first two texts are CPython's and PyO3's, the others Cython's and numpy's.
+    """
+    words = ("subinterpreter", "sub-interpreter", "one interpreter per process", "once per process")
+    seen = []
+    while exception is not None and not any(exception is other for other in seen):
+        seen.append(exception)
+        if isinstance(exception, ImportError):
+            for line in str(exception).splitlines():
+                if any(word in line.lower() for word in words):
+                    return line.strip()
+        exception = exception.__cause__ or exception.__context__
+    return None
+
+
 def bare_lines(frames):
     """Where frames are in their files, without what stands there."""
     place = '  File "%s", line %d, in %s'

@@ -3,7 +3,10 @@
 //! ends.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, RwLock};
+use std::sync::{
+    Mutex, OnceLock, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use wsgi_core::{
     control::{EngineSpec, ImportScript},
@@ -36,6 +39,12 @@ pub(crate) struct Interpreter {
     pub(crate) name: String,
     /// How log records name it.
     pub(crate) place: String,
+    /// Whether it has a lock of its own.
+    pub(crate) owns_lock: bool,
+    /// Whether it runs scripts that nobody has chosen it for.
+    is_default: AtomicBool,
+    /// Of the main interpreter: the application group that it has got beside its own.
+    second_name: OnceLock<String>,
 }
 
 impl Interpreter {
@@ -64,7 +73,9 @@ impl Interpreter {
     /// cannot be.
     pub(crate) fn script(&self, path: &[u8]) -> Option<ImportScript> {
         let path = std::str::from_utf8(path).ok()?.to_owned();
-        Some(ImportScript { path, application_group: self.name.clone() })
+        let application_group = self.second_name.get().unwrap_or(&self.name).clone();
+        let is_default = self.is_default.load(Ordering::Relaxed);
+        Some(ImportScript { path, application_group, is_default })
     }
 
     /// CPython's pointer.
@@ -89,7 +100,7 @@ impl Interpreters {
         let (pointer, attached) = unsafe { attach::adopt_main() };
         let py = attached.py();
         let state = State::make(py, spec, "", false).map_err(|raised| reason(py, raised))?;
-        let main = keep(spec, "", [pointer, pointer], None, state);
+        let main = keep(spec, "", [pointer, pointer], None, state, false);
         Ok(Self { main, others: RwLock::default(), making: Mutex::default() })
     }
 
@@ -106,7 +117,8 @@ impl Interpreters {
 
     /// The interpreter of a group, if it exists. Called detached.
     pub(crate) fn find(&self, group: &[u8]) -> Option<&'static Interpreter> {
-        if group.is_empty() {
+        let second_name = self.main.second_name.get();
+        if group.is_empty() || second_name.is_some_and(|name| name.as_bytes() == group) {
             return Some(self.main);
         }
         let others = self.others.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -132,6 +144,30 @@ impl Interpreters {
         Ok(made)
     }
 
+    /// The interpreter of a group that nobody has chosen for `script`, made when there is none:
+    /// the main one for the first such group. Called detached.
+    pub(crate) fn get_default(
+        &self,
+        group: &[u8],
+        script: &[u8],
+        spec: &EngineSpec,
+    ) -> Result<&'static Interpreter, String> {
+        if let (None, Ok(name)) = (self.find(group), std::str::from_utf8(group))
+            && self.main.second_name.set(name.to_owned()).is_ok()
+        {
+            let script = String::from_utf8_lossy(script);
+            let text = format!(
+                "WSGI script '{script}' is the first of this process of group '{}' and gets its \
+                 main interpreter (application-group=auto).",
+                spec.process_group
+            );
+            log::process(Level::INFO, &text);
+        }
+        let interpreter = self.get(group, spec)?;
+        interpreter.is_default.store(true, Ordering::Relaxed);
+        Ok(interpreter)
+    }
+
     fn make(&self, group: &[u8], spec: &EngineSpec) -> Result<&'static Interpreter, String> {
         let name = std::str::from_utf8(group).map_err(|_| "its name is not UTF-8".to_owned())?;
         let owns_lock = owns_lock(spec, name);
@@ -143,7 +179,10 @@ impl Interpreters {
         let (pointer, first, attached) =
             attach::make_interpreter(attached, owns_lock).ok_or("CPython could not create it")?;
         match State::make(attached.py(), spec, name, owns_lock) {
-            Ok(state) => Ok(keep(spec, name, [pointer, self.main.pointer], Some(first), state)),
+            Ok(state) => {
+                let pointers = [pointer, self.main.pointer];
+                Ok(keep(spec, name, pointers, Some(first), state, owns_lock))
+            }
             Err(raised) => {
                 let reason = reason(attached.py(), raised);
                 attach::abandon_interpreter(attached, self.main.pointer, first);
@@ -167,10 +206,20 @@ fn keep(
     [pointer, main]: [InterpreterPointer; 2],
     first: Option<FirstState>,
     state: State,
+    owns_lock: bool,
 ) -> &'static Interpreter {
-    let (place, scripts) = (place(spec, name), Scripts::default());
-    let name = name.to_owned();
-    Box::leak(Box::new(Interpreter { pointer, main, first, state, scripts, name, place }))
+    Box::leak(Box::new(Interpreter {
+        pointer,
+        main,
+        first,
+        state,
+        scripts: Scripts::default(),
+        name: name.to_owned(),
+        place: place(spec, name),
+        owns_lock,
+        is_default: AtomicBool::new(false),
+        second_name: OnceLock::new(),
+    }))
 }
 
 /// How log records name an interpreter, in the original's words.

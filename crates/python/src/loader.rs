@@ -148,7 +148,8 @@ fn report(
     let header = format!("{tag}: [script {script}] {text}");
     match exception {
         Some(exception) => {
-            traceback::write(py, &interpreter.state.bootstrap, None, &header, &exception)
+            traceback::write(py, &interpreter.state.bootstrap, None, &header, &exception);
+            traceback::write_remedy(py, interpreter, script, &exception);
         }
         None => py.detached(|| log::current(Level::ERROR, &header)),
     }

@@ -79,7 +79,12 @@ impl Runtime {
     /// Loads a script if it is not loaded; false when that goes wrong, which is logged.
     pub fn preload(&self, script: &ImportScript) -> bool {
         let group = script.application_group.as_bytes();
-        match self.interpreters.get(group, &self.spec) {
+        let found = if self.spec.first_gets_main && script.is_default {
+            self.interpreters.get_default(group, script.path.as_bytes(), &self.spec)
+        } else {
+            self.interpreters.get(group, &self.spec)
+        };
+        match found {
             Ok(interpreter) => {
                 self.preload_into(interpreter, script.path.as_bytes(), loader::AT_START)
             }

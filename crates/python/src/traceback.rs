@@ -4,6 +4,7 @@ use wsgi_core::{exchange::Exchange, level::Level};
 
 use crate::{
     bootstrap::Bootstrap,
+    interpreter::Interpreter,
     log,
     object::{Class, Object, Py, Raised, Ref},
 };
@@ -53,6 +54,40 @@ pub(crate) fn write_raised(
 ) {
     if let Some(exception) = raised.take(py) {
         write(py, bootstrap, exchange, header, &exception);
+    }
+}
+
+/// Says what to do about an extension module that is not made for several interpreters, where
+/// that is what the exception is about.
+pub(crate) fn write_remedy(
+    py: Py<'_>,
+    interpreter: &Interpreter,
+    script: &str,
+    exception: &Ref<'_>,
+) {
+    if interpreter.name.is_empty() {
+        return;
+    }
+    let refusal = interpreter.state.bootstrap.call(py, "refusal_of", &[exception]);
+    let refusal =
+        refusal.and_then(|text| if text.is_none() { Ok(None) } else { text.to_text().map(Some) });
+    match refusal {
+        Ok(None) => {}
+        Ok(Some(refusal)) => {
+            let lock = if interpreter.owns_lock {
+                ", or without a lock of its own (WSGIPerInterpreterGIL Off)"
+            } else {
+                ""
+            };
+            let text = format!(
+                "WSGI1026: [script {script}] An extension module does not work in {}: {refusal}. \
+                 Run the application in the main interpreter (WSGIApplicationGroup %{{GLOBAL}}){lock}.",
+                interpreter.place
+            );
+            py.detached(|| log::current(Level::ERROR, &text));
+        }
+        // Nothing more can be found out.
+        Err(raised) => raised.clear(py),
     }
 }
 

@@ -107,6 +107,7 @@ fn from_start_to_stop() {
     let import = |path: &Path, group: &str| ImportScript {
         path: path.display().to_string(),
         application_group: group.to_owned(),
+        is_default: false,
     };
     let bad = folder.path().join("bad");
     std::fs::create_dir(&bad).unwrap();

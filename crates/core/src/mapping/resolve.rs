@@ -16,6 +16,8 @@ pub struct Resolved<'a> {
     pub process_group: Cow<'a, str>,
     /// Application group; "" is the main interpreter.
     pub application_group: Cow<'a, str>,
+    /// Whether nobody has said what the application group is.
+    pub is_default_group: bool,
     /// Name of the callable.
     pub callable_object: Cow<'a, str>,
     /// Whether the application sees the Authorization header.
@@ -94,6 +96,7 @@ impl Resolved<'_> {
         if let Some(value) = application_group {
             let expanded = expand::application_group(Some(&value), lookups);
             self.application_group = expanded.into_owned().into();
+            self.is_default_group = false;
         }
         if let Some(value) = callable_object {
             let expanded = expand::callable_object(Some(&value), lookups);
@@ -143,6 +146,7 @@ pub fn resolve<'a>(
         .or(flag(|scoped| &scoped.pass_authorization));
     Resolved {
         process_group: expand::process_group(process_group.map(String::as_str), lookups),
+        is_default_group: application_group.is_none(),
         application_group: expand::application_group(
             application_group.map(String::as_str),
             lookups,

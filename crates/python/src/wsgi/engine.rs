@@ -98,12 +98,18 @@ fn find_interpreter(
     head: &RequestHead<'_>,
     exchange: &dyn Exchange,
 ) -> Result<(&'static Interpreter, bool), Outcome> {
-    let group = head.application_group;
-    if let Some(interpreter) = runtime.interpreters().find(group) {
+    let (group, interpreters, spec) =
+        (head.application_group, runtime.interpreters(), runtime.spec());
+    if let Some(interpreter) = interpreters.find(group) {
         return Ok((interpreter, false));
     }
     exchange.begin();
-    runtime.interpreters().get(group, runtime.spec()).map(|made| (made, true)).map_err(|reason| {
+    let made = if spec.first_gets_main && head.has(flag::DEFAULT_GROUP) {
+        interpreters.get_default(group, head.script, spec)
+    } else {
+        interpreters.get(group, spec)
+    };
+    made.map(|made| (made, true)).map_err(|reason| {
         let name = String::from_utf8_lossy(group);
         let text = format!("WSGI0087: cannot acquire interpreter '{name}': {reason}");
         exchange.log(Level::ERROR, &text, None);

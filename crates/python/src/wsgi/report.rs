@@ -30,6 +30,7 @@ pub(crate) fn exception(py: Py<'_>, request: &Request<'_>, raised: Raised) -> Ou
         place,
         &exception,
     );
+    traceback::write_remedy(py, request.interpreter, &script, &exception);
     request.failed(500)
 }
 

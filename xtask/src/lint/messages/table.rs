@@ -664,6 +664,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Repair the import hook that the traceback names. Everything but `mod_wsgi.express` and the other modules of that package works.",
     },
     Message {
+        code: 1026,
+        meaning: "An extension module that a script imports is not made for several interpreters in one process.",
+        remedy: "Give the application the main interpreter: `WSGIApplicationGroup %{GLOBAL}`, or `application-group=auto` on a daemon group that runs one application.",
+    },
+    Message {
         code: 1030,
         meaning: "httpd could not keep what a daemon process sends faster than the client reads; its thread waits for the client now.",
         remedy: "The text names the reason: a full or missing folder for temporary files (TMPDIR), or too few descriptors.",

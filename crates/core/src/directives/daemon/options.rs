@@ -222,6 +222,9 @@ daemon_options! {
         on_restart: bool = "on-restart", Acts, default "replace",
             "Whether a restart of httpd replaces the processes of an unchanged group: replace or keep.",
             |v| v.keeps_on_restart();
+        first_gets_main: bool = "application-group", Acts, default "that of WSGIApplicationGroup",
+            "With auto the first script that a process loads gets its main interpreter, unless WSGIApplicationGroup is set.",
+            |v| v.first_gets_main();
         reload: ReloadMode = "reload", Acts, default "restart",
             "How the processes of a group change to new code: all at once (restart), rolling, or off.",
             |v| v.reload_mode();

@@ -141,6 +141,8 @@ pub struct DaemonGroup {
     pub memory_soft_limit: Option<u64>,
     /// Whether a restart of httpd leaves the processes of an unchanged group alone.
     pub keeps_on_restart: bool,
+    /// Whether the first script that a process loads gets its main interpreter.
+    pub first_gets_main: bool,
     /// How the processes change to new code.
     pub reload: ReloadMode,
     /// Patterns of files whose change reloads the group.
@@ -234,9 +236,8 @@ impl DaemonProcess {
         let options = &self.options;
         let account = self.account(defaults)?;
         let gid = options.group.filter(|_| defaults.is_root).unwrap_or(defaults.account.gid);
-        let is_other_user = account.uid != defaults.account.uid;
         let graceful_timeout = unless_zero(options.graceful_timeout.or(Some(GRACEFUL_TIMEOUT)));
-        let own_home = Some(account.home.clone()).filter(|_| is_other_user);
+        let own_home = (account.uid != defaults.account.uid).then(|| account.home.clone());
         Ok(DaemonGroup {
             name: self.name.clone(),
             id,
@@ -287,6 +288,7 @@ impl DaemonProcess {
             buffers: buffers(options),
             memory_soft_limit: options.memory_soft_limit.filter(|bytes| *bytes != 0),
             keeps_on_restart: options.on_restart.unwrap_or(false),
+            first_gets_main: options.first_gets_main.unwrap_or(false),
             reload: options.reload.unwrap_or_default(),
             reload_on: options.reload_on.clone().unwrap_or_default(),
             timers: self.timers(),

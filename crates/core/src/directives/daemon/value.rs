@@ -150,6 +150,15 @@ impl Value<'_> {
         }
     }
 
+    /// Which interpreters scripts get.
+    pub(super) fn first_gets_main(&self) -> Result<bool, String> {
+        if self.text != "auto" {
+            let expected = "auto; other application groups are for WSGIApplicationGroup";
+            return Err(self.invalid("application group", expected));
+        }
+        Ok(true)
+    }
+
     /// How new code is taken up.
     pub(super) fn reload_mode(&self) -> Result<ReloadMode, String> {
         match self.text {

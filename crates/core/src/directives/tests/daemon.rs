@@ -69,6 +69,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("response-buffer-size", "65536", &["", "-1", "65535", "64k", "2147483648"]),
     ("memory-soft-limit", "400000000", &["", "-1", "400M", "9223372036854775808"]),
     ("on-restart", "keep", &["", "Keep", "on", "no"]),
+    ("application-group", "auto", &["", "Auto", "%{GLOBAL}", "blog"]),
     ("reload", "rolling", &["", "Rolling", "On", "none"]),
     ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
     ("request-buffering", "5000", &["", "-1", "yes", "2147483648"]),

@@ -80,6 +80,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         buffers: Buffers::default(),
         memory_soft_limit: None,
         keeps_on_restart: false,
+        first_gets_main: false,
         reload: ReloadMode::Restart,
         reload_on: Vec::new(),
         timers: Timers { deadlock_timeout: 300, ..Timers::default() },
