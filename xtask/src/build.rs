@@ -23,6 +23,11 @@ pub(crate) fn run(project: &Project, pythons: &[PathBuf]) -> Result<()> {
 
 /// Builds for these interpreters; the stage then holds exactly what was built.
 pub(crate) fn stage(project: &Project, pythons: &[Python]) -> Result<()> {
+    stage_in(project, &project.stage(), pythons).map(drop)
+}
+
+/// The same with another folder than the stage; the module in it.
+pub(crate) fn stage_in(project: &Project, folder: &Path, pythons: &[Python]) -> Result<PathBuf> {
     let started = Instant::now();
     println!("xtask: building the module and the supervisor");
     process::run(project.cargo("build").args([
@@ -34,8 +39,8 @@ pub(crate) fn stage(project: &Project, pythons: &[Python]) -> Result<()> {
         "wsgi-supervisor",
     ]))?;
     let release = project.target.join("release");
-    let helpers = project.stage().join("mod_wsgi_rs");
-    make_folder(&project.stage())?;
+    let helpers = folder.join("mod_wsgi_rs");
+    make_folder(folder)?;
     make_folder(&helpers)?;
 
     let mut kept = vec!["wsgi-supervisor".to_owned()];
@@ -51,10 +56,11 @@ pub(crate) fn stage(project: &Project, pythons: &[Python]) -> Result<()> {
     }
     remove_others(&helpers, &kept)?;
     // Last: whoever finds a module finds what it needs beside it.
-    place(&release.join("libmod_wsgi_rs.so"), &project.module())?;
+    let module = folder.join("mod_wsgi_rs.so");
+    place(&release.join("libmod_wsgi_rs.so"), &module)?;
     let seconds = started.elapsed().as_secs_f32();
-    println!("xtask: built {} in {seconds:.1} s", project.module().display());
-    Ok(())
+    println!("xtask: built {} in {seconds:.1} s", module.display());
+    Ok(module)
 }
 
 /// Builds the daemon and the embedded library for one interpreter; returns the folder they

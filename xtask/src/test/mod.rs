@@ -6,6 +6,7 @@
 
 mod original;
 mod part;
+mod pythons;
 mod venv;
 
 use std::fs;
@@ -37,6 +38,7 @@ pub(crate) struct Prepared {
     python: Python,
     venv: Option<PathBuf>,
     original: Option<PathBuf>,
+    others: Option<pythons::Others>,
 }
 
 impl Prepared {
@@ -87,13 +89,16 @@ pub(crate) fn prepare(project: &Project, parts: &[Part]) -> Result<Prepared> {
     setup::ensure(Needs::Test)?;
     let pythons = Python::chosen(&[])?;
     let python = pythons.first().cloned().context("no Python to build for")?;
-    let mut prepared = Prepared { python, venv: None, original: None };
+    let mut prepared = Prepared { python, venv: None, original: None, others: None };
     if parts.iter().any(|part| part.tests_our_module()) {
         build::stage(project, &pythons)?;
     }
     if parts.iter().any(|part| *part != Part::Unit) {
         fs::create_dir_all(project.cache())?;
         prepared.venv = Some(venv::ensure(project, &prepared.python)?);
+    }
+    if parts.contains(&Part::Pythons) {
+        prepared.others = pythons::ensure(project, &prepared.python)?;
     }
     if parts.contains(&Part::Original) {
         prepared.original = Some(original::ensure(project, &prepared.python)?);
@@ -127,12 +132,16 @@ pub(crate) fn command(
     if let Some(venv) = &prepared.venv {
         command.env("WSGI_TEST_VENV", venv);
     }
-    match (&prepared.original, part) {
-        (Some(original), Part::Original) => {
+    command.env_remove("WSGI_TEST_PYTHONS").env_remove("WSGI_ORIGINAL");
+    match (part, &prepared.original, &prepared.others) {
+        (Part::Original, Some(original), _) => {
             command.env("MOD_WSGI_SO", original).env("WSGI_ORIGINAL", "1");
         }
+        (Part::Pythons, _, Some(others)) => {
+            command.env("MOD_WSGI_SO", &others.module).env("WSGI_TEST_PYTHONS", &others.prefixes);
+        }
         _ => {
-            command.env("MOD_WSGI_SO", project.module()).env_remove("WSGI_ORIGINAL");
+            command.env("MOD_WSGI_SO", project.module());
         }
     }
     command
@@ -152,6 +161,10 @@ mod tests {
             python: Python { path: PathBuf::from("/usr/bin/python3"), version: "3.11".to_owned() },
             venv: Some(PathBuf::from("/venv")),
             original: Some(PathBuf::from("/original.so")),
+            others: Some(pythons::Others {
+                module: PathBuf::from("/others.so"),
+                prefixes: "3.12=/p".to_owned(),
+            }),
         }
     }
 
@@ -166,6 +179,10 @@ mod tests {
         let original = command(&project, &prepared(), Part::Original, &[]);
         assert_eq!(env_of(&original, "MOD_WSGI_SO").unwrap(), "/original.so");
         assert_eq!(env_of(&original, "WSGI_ORIGINAL").unwrap(), "1");
+        let others = command(&project, &prepared(), Part::Pythons, &[]);
+        assert_eq!(env_of(&others, "MOD_WSGI_SO").unwrap(), "/others.so");
+        assert_eq!(env_of(&others, "WSGI_TEST_PYTHONS").unwrap(), "3.12=/p");
+        assert!(process::text(&others).ends_with("-- pythons::"));
     }
 
     #[test]

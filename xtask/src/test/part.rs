@@ -11,14 +11,16 @@ pub(crate) enum Part {
     Worker,
     /// The tests that depend on the MPM, on prefork.
     Prefork,
+    /// What needs other Pythons than the system's.
+    Pythons,
     /// The shared behaviour, against the original mod_wsgi.
     Original,
 }
 
 impl Part {
     /// All parts in the order they run.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Unit, Self::Event, Self::Worker, Self::Prefork, Self::Original];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Unit, Self::Event, Self::Worker, Self::Prefork, Self::Pythons, Self::Original];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Part {
             Self::Event => "event",
             Self::Worker => "worker",
             Self::Prefork => "prefork",
+            Self::Pythons => "pythons",
             Self::Original => "original",
         }
     }
@@ -38,12 +41,13 @@ impl Part {
             Self::Event => "the whole suite against httpd with the event MPM",
             Self::Worker => "what depends on the MPM, with worker",
             Self::Prefork => "what depends on the MPM, with prefork",
+            Self::Pythons => "several Pythons under one httpd, and interpreters with own locks",
             Self::Original => "the shared behaviour against the original mod_wsgi",
         }
     }
 
     /// All names, for the command line.
-    pub(crate) fn names() -> [&'static str; 5] {
+    pub(crate) fn names() -> [&'static str; 6] {
         Self::ALL.map(Self::name)
     }
 
@@ -54,7 +58,7 @@ impl Part {
 
     /// Whether the part needs the module that is built here.
     pub(crate) fn tests_our_module(self) -> bool {
-        matches!(self, Self::Event | Self::Worker | Self::Prefork)
+        matches!(self, Self::Event | Self::Worker | Self::Prefork | Self::Pythons)
     }
 
     /// The MPM the part's httpds run with.
@@ -62,13 +66,17 @@ impl Part {
         match self {
             Self::Worker => "worker",
             Self::Prefork => "prefork",
-            Self::Unit | Self::Event | Self::Original => "event",
+            Self::Unit | Self::Event | Self::Pythons | Self::Original => "event",
         }
     }
 
     /// The word that selects the part's tests.
     pub(crate) fn filter(self) -> Option<&'static str> {
-        matches!(self, Self::Worker | Self::Prefork).then_some("mpm")
+        match self {
+            Self::Worker | Self::Prefork => Some("mpm"),
+            Self::Pythons => Some("pythons::"),
+            Self::Unit | Self::Event | Self::Original => None,
+        }
     }
 }
 
