@@ -58,6 +58,7 @@ mod start_response;
 mod storm;
 mod streams;
 mod telemetry;
+mod threads;
 mod timers;
 mod tls;
 mod uploads;

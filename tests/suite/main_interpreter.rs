@@ -1,7 +1,7 @@
 //! Who gets the main interpreter: `application-group=auto` of a daemon group, and what the log says
 //! where an extension module works there only.
 
-use crate::support::{Httpd, original, poll, pythons, rundir};
+use crate::support::{Httpd, original, poll, rundir};
 
 /// Two scripts without an application group and one with, in a group with these options.
 fn group(options: &str) -> Httpd {
@@ -77,29 +77,6 @@ one! {
         let said = Httpd::refuses("WSGIDaemonProcess app application-group=blog");
         for text in ["application-group", "auto", "WSGIApplicationGroup", "'blog'"] {
             assert!(said.contains(text), "{text} in {said}");
-        }
-    }
-
-    fn extensions_with_own_locks_name_the_remedy() {
-        ours!("it has one Python");
-        // Not made for isolated interpreters in any version so far.
-        let module = "readline";
-        for python in pythons::with_own_locks() {
-            let server = Httpd::with(&format!(
-                "WSGIPerInterpreterGIL On\n\
-                 WSGIDaemonProcess app python-home={} threads=1\nWSGIProcessGroup app\n\
-                 WSGIScriptAlias / @root@/app.py",
-                python.prefix.display()
-            ))
-            .file("app.py", &format!("import {module}\nfrom wsgiref.simple_server import demo_app as application\n"))
-            .start();
-            server.expect_log("WSGI1026").expect_traceback("does not support loading in subinterpreters");
-            server.expect_log("WSGI0109");
-            assert_eq!(server.get("/").status(), 500);
-            let line = server.wait_for_log("WSGI1026").line;
-            for text in [module, "WSGIApplicationGroup %{GLOBAL}", "WSGIPerInterpreterGIL Off"] {
-                assert!(line.contains(text), "{text} in {line}");
-            }
         }
     }
 }

@@ -171,6 +171,19 @@ both_modes! {
         }
     }
 
+    fn coroutines_threads_and_programs_work_with_own_locks(mode) {
+        ours!("it has one Python");
+        for python in pythons::with_own_locks() {
+            let server = two_groups(&python, mode, "threads.py", "", OWN_LOCKS);
+            for place in ["/a", "/b"] {
+                let ask = |route: &str| server.get(&format!("{place}/{route}")).ok();
+                assert_eq!(ask("coroutines"), "[2, 4, 6, 8]", "{python:?}");
+                assert_eq!(ask("pool"), "[4, 3, 2, 1]", "{python:?}");
+                assert_eq!(ask("program"), "('text', '', 3)", "{python:?}");
+            }
+        }
+    }
+
     fn interpreters_with_own_locks_end_properly(mode) {
         ours!("it has one Python");
         for python in pythons::with_own_locks() {
@@ -327,6 +340,29 @@ one! {
             assert!(start.elapsed() < Duration::from_secs(10), "{python:?}");
             assert_eq!(holding.response().status(), 502);
             server.get("/a/free").ok();
+        }
+    }
+
+    fn extensions_with_own_locks_name_the_remedy() {
+        ours!("it has one Python");
+        // Not made for isolated interpreters in any version so far.
+        let module = "readline";
+        for python in pythons::with_own_locks() {
+            let server = Httpd::with(&format!(
+                "WSGIPerInterpreterGIL On\n\
+                 WSGIDaemonProcess app python-home={} threads=1\nWSGIProcessGroup app\n\
+                 WSGIScriptAlias / @root@/app.py",
+                python.prefix.display()
+            ))
+            .file("app.py", &format!("import {module}\nfrom wsgiref.simple_server import demo_app as application\n"))
+            .start();
+            server.expect_log("WSGI1026").expect_traceback("does not support loading in subinterpreters");
+            server.expect_log("WSGI0109");
+            assert_eq!(server.get("/").status(), 500);
+            let line = server.wait_for_log("WSGI1026").line;
+            for text in [module, "WSGIApplicationGroup %{GLOBAL}", "WSGIPerInterpreterGIL Off"] {
+                assert!(line.contains(text), "{text} in {line}");
+            }
         }
     }
 }

@@ -12,6 +12,14 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "logs `client connection closed` for files that arrived whole over HTTP/2, now and then",
     ),
     (
+        "threads::what_is_local_to_a_thread_survives_its_requests::embedded",
+        "a thread that was in a sub-interpreter first finds that one's data in the main one",
+    ),
+    (
+        "threads::what_is_local_to_a_thread_survives_its_requests::daemon",
+        "a thread that was in a sub-interpreter first finds that one's data in the main one",
+    ),
+    (
         "interpreters::a_block_is_for_the_interpreters_that_it_selects::daemon",
         "a block for the main interpreter of a daemon group is not applied",
     ),
