@@ -1,6 +1,6 @@
 //! The module `mod_wsgi` as applications see it: python-api §1.1, §1.2.
 
-use crate::support::{Httpd, Mode, quote};
+use crate::support::{Httpd, Mode, quote, rundir};
 
 fn serving(mode: Mode) -> Httpd {
     Httpd::serving("module_app.py", mode)
@@ -119,5 +119,19 @@ both_modes! {
         server.expect_log("WSGI1025").expect_traceback("ZeroDivisionError");
         assert_eq!(evaluated(&server, &["m.process_group"]), [mode.pick("''", "'app'")]);
         server.wait_for_log("WSGI1025");
+    }
+}
+
+both_modes! {
+    fn the_stubs_for_type_checkers_say_what_is_there(mode) {
+        ours!("it has none");
+        let stubs = rundir::run().module.with_extension("");
+        assert!(stubs.join("mod_wsgi.pyi").exists(), "no stubs in {}", stubs.display());
+        let lines = format!(
+            "SetEnv STUBS \"{}\"\nWSGIScriptAlias / @apps@/stubs.py",
+            stubs.display()
+        );
+        let server = Httpd::with(&lines).mode(mode).start();
+        assert_eq!(server.get("/").ok(), "");
     }
 }

@@ -11,16 +11,40 @@ use crate::{
     guard::guard,
     log,
     object::{Class, Object, Py, PyResult, Ref},
-    types::{Table, borrowed, method, receive_one},
+    types::{Table, borrowed, documented, method, receive_one},
     wsgi::measure,
 };
 
 /// The method table of the module.
 pub(super) static METHODS: Table<[ffi::PyMethodDef; 7]> = Table::new([
-    method(c"request_data", request_data, ffi::METH_NOARGS),
-    method(c"subscribe_events", subscribe_events, ffi::METH_O),
-    method(c"subscribe_shutdown", subscribe_shutdown, ffi::METH_O),
-    method(c"subscribe_signals", subscribe_signals, ffi::METH_O),
+    documented(
+        method(c"request_data", request_data, ffi::METH_NOARGS),
+        c"request_data()
+--
+
+The dictionary of the request that this thread serves.",
+    ),
+    documented(
+        method(c"subscribe_events", subscribe_events, ffi::METH_O),
+        c"subscribe_events(callback, /)
+--
+
+Calls callback(name, **event) for every event.",
+    ),
+    documented(
+        method(c"subscribe_shutdown", subscribe_shutdown, ffi::METH_O),
+        c"subscribe_shutdown(callback, /)
+--
+
+Calls callback(name, **event) when the process ends.",
+    ),
+    documented(
+        method(c"subscribe_signals", subscribe_signals, ffi::METH_O),
+        c"subscribe_signals(callback, /)
+--
+
+Calls callback(name, **event) for SIGHUP and SIGUSR2.",
+    ),
     method(c"__getattr__", get_attribute, ffi::METH_O),
     method(c"__dir__", names, ffi::METH_NOARGS),
     ffi::PyMethodDef::zeroed(),

@@ -15,15 +15,27 @@ use crate::{
     metrics::{Cumulative, Sample},
     object::{Object, Py, PyResult},
     runtime::Runtime,
-    types::{Table, method},
+    types::{Table, documented, method},
 };
 
 /// The functions.
 pub(super) static METHODS: Table<[ffi::PyMethodDef; 5]> = Table::new([
-    method(c"start_recording_metrics", start_recording_metrics, ffi::METH_NOARGS),
-    method(c"request_metrics", request_metrics, ffi::METH_NOARGS),
-    method(c"process_metrics", process_metrics, ffi::METH_NOARGS),
-    method(c"server_metrics", server_metrics::server_metrics, ffi::METH_NOARGS),
+    documented(
+        method(c"start_recording_metrics", start_recording_metrics, ffi::METH_NOARGS),
+        c"start_recording_metrics()\n--\n\nCounts what requests cost from now on.",
+    ),
+    documented(
+        method(c"request_metrics", request_metrics, ffi::METH_NOARGS),
+        c"request_metrics()\n--\n\nWhat requests have cost since the last call, or None.",
+    ),
+    documented(
+        method(c"process_metrics", process_metrics, ffi::METH_NOARGS),
+        c"process_metrics()\n--\n\nWhat the process has done since it began, or None.",
+    ),
+    documented(
+        method(c"server_metrics", server_metrics::server_metrics, ffi::METH_NOARGS),
+        c"server_metrics()\n--\n\nWhat httpd's children are doing, or None.",
+    ),
     ffi::PyMethodDef::zeroed(),
 ]);
 

@@ -145,6 +145,11 @@ pub(crate) const fn method(
     }
 }
 
+/// The same with a text for `help()`, which begins with the signature as `inspect` reads it.
+pub(crate) const fn documented(method: ffi::PyMethodDef, text: &'static CStr) -> ffi::PyMethodDef {
+    ffi::PyMethodDef { ml_doc: text.as_ptr(), ..method }
+}
+
 /// A method table entry with positional arguments.
 pub(crate) const fn fast_method(
     name: &'static CStr,
