@@ -76,6 +76,15 @@ def gc(environ, start_response):
     return _answer(start_response, garbage.collect())
 
 
+def fork(environ, start_response):
+    """Has a copy of the process collect garbage and end."""
+    copy = os.fork()
+    if copy == 0:
+        garbage.collect()
+        os._exit(0)
+    return _answer(start_response, os.waitpid(copy, 0)[1])
+
+
 def status(environ, start_response):
     return _answer(start_response, None, environ["QUERY_STRING"] + " Reason")
 

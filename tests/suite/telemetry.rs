@@ -330,6 +330,22 @@ both_modes! {
         assert!((300..=317).all(|id| state.has(id)) && state.count(303) > 0);
     }
 
+    fn a_copy_of_the_process_reports_nothing(mode) {
+        let target = Target::new();
+        // CPython 3.11 cannot fork in other interpreters.
+        let lines = "WSGISlowRequests 0.01\nWSGIApplicationGroup %{GLOBAL}";
+        let server = serving(&target, mode, lines);
+        let pid = target.find(kind::STARTED, |_| true).pid;
+        for _ in 0..5 {
+            assert_eq!(server.get("/fork").ok(), "0");
+        }
+        server.stop();
+        let rest = target.rest();
+        assert!(rest.iter().all(|datagram| datagram.pid == pid));
+        let ticks = rest.iter().filter(|datagram| datagram.kind == kind::TICK);
+        assert_eq!(ticks.map(|tick| tick.count(20)).sum::<u64>(), 5);
+    }
+
     fn the_end_of_a_process_is_told(mode) {
         let target = Target::new();
         let server = serving(&target, mode, "");

@@ -60,13 +60,13 @@ pub(crate) fn watch(py: Py<'_>, bootstrap: &Bootstrap, interpreter: &str) -> PyR
 static NOTE: Table<ffi::PyMethodDef> = Table::new(fast_method(c"note", note));
 
 unsafe extern "C" fn note(
-    this: *mut ffi::PyObject,
+    _no_self: *mut ffi::PyObject,
     items: *mut *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
     guard("note", |py| {
-        // SAFETY: CPython passes the arguments; the function has no `self` that is looked at.
-        let items = unsafe { arguments(this, items, count) };
+        // SAFETY: CPython passes the arguments.
+        let items = unsafe { arguments(items, count) };
         if let [interpreter, state, collection] = items {
             keep(&interpreter.to_text()?, &numbers(state)?, &numbers(collection)?);
         }
@@ -78,13 +78,7 @@ unsafe extern "C" fn note(
 ///
 /// # Safety
 /// The parameters are those that CPython passed.
-unsafe fn arguments<'a>(
-    this: *mut ffi::PyObject,
-    items: *mut *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-) -> &'a [Ref<'a>] {
-    // Never looked at; it is null.
-    let _ = this;
+unsafe fn arguments<'a>(items: *mut *mut ffi::PyObject, count: ffi::Py_ssize_t) -> &'a [Ref<'a>] {
     let count = usize::try_from(count).unwrap_or_default();
     if items.is_null() {
         return &[];
