@@ -130,7 +130,7 @@ KEYS = ('mod_wsgi.process_group', 'mod_wsgi.application_group', 'mod_wsgi.callab
 def application(environ, start_response):
     status = '503 Busy' if environ['QUERY_STRING'] == '503' else '200 OK'
     start_response(status, [('X-Method', environ['REQUEST_METHOD'])])
-    seen = [environ.get(key, '-') for key in KEYS] + ['first']
+    seen = [environ.get(key, '-') for key in KEYS] + [str('apache.request_rec' in environ)]
     return ['\\n'.join(seen).encode()]
 
 
@@ -268,7 +268,7 @@ fn check_cell(server: &Httpd, host: &str, cell: Cell) {
     let mut headers = vec![("Authorization", "Bearer x")];
     headers.extend(CLIENTS);
     let seen = ask("GET", "/run/@c", &headers, b"").ok();
-    let [process, application, callable, authorization, address, _] =
+    let [process, application, callable, authorization, address, record] =
         seen.lines().collect::<Vec<_>>()[..]
     else {
         panic!("{what}: {seen}")
@@ -283,6 +283,9 @@ fn check_cell(server: &Httpd, host: &str, cell: Cell) {
     let is_passed = cell.is_on("WSGIPassAuthorization", false);
     assert_eq!(authorization, if is_passed { "Bearer x" } else { "-" }, "{what}");
     assert_eq!(address, cell.remote_address(), "{what}: trusted proxies");
+    // A daemon has no record of httpd's.
+    let has_record = group.is_empty() && cell.is_on("WSGIPassApacheRequest", false);
+    assert_eq!(record == "True", has_record, "{what}: WSGIPassApacheRequest");
 
     let closed = ask("GET", "/closed/@c", &[], b"").status();
     let is_open = cell.is_on("WSGIRestrictProcess", true);

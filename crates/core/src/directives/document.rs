@@ -25,7 +25,6 @@ mod_wsgi 6 documents; [differences.md](differences.md) has what we do differentl
 | State | What it means |
 |---|---|
 | acts | does what it says |
-| no effect yet | checked and kept; one line at INFO says that it has no effect |
 | inert | accepted for old configurations, without meaning |
 | not needed | checked; what it arranges is not needed here, see [differences.md](differences.md) |
 
@@ -114,7 +113,6 @@ impl Status {
     fn word(self) -> &'static str {
         match self {
             Self::Acts => "acts",
-            Self::EffectLater => "no effect yet",
             Self::Inert => "inert",
             Self::NotNeeded => "not needed",
             Self::Removed => "removed",

@@ -234,21 +234,9 @@ impl<'a> Line<'a> {
                 1041,
                 format!("{name} has been removed from mod_wsgi and has no effect. {help}"),
             )),
-            Status::EffectLater => {
-                self.inform(format!("{name} is accepted, but has no effect in this version"));
-            }
             Status::Inert => {
                 self.inform(format!("{name} is deprecated and has no effect: {help}"));
             }
-        }
-    }
-
-    /// Tells in one line which options of the line have no effect yet.
-    pub(crate) fn later_options(&mut self, options: &[&str]) {
-        if !options.is_empty() {
-            let name = self.directive.name;
-            let options = options.join(", ");
-            self.inform(format!("{name}: accepted, but without effect in this version: {options}"));
         }
     }
 

@@ -103,8 +103,6 @@ pub enum Arguments {
 pub enum Status {
     /// Does what the contract says.
     Acts,
-    /// Validated and kept; one INFO line says that it has no effect yet.
-    EffectLater,
     /// Accepted for old configurations, without meaning since mod_wsgi 6.
     Inert,
     /// Validated, and that is all: what it arranges is not needed here, nobody misses an effect.

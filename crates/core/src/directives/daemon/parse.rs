@@ -3,7 +3,6 @@
 use super::DaemonProcess;
 use super::options::{DaemonOption, DaemonOptions, OPTIONS};
 use super::value::Value;
-use crate::directives::Status;
 use crate::directives::line::Line;
 use crate::directives::nearest::nearest;
 use crate::directives::site::ConfigError;
@@ -39,21 +38,16 @@ pub(crate) fn parse(line: &mut Line<'_>) -> Result<(), ConfigError> {
 /// The options of the line; the last of a name wins.
 fn read_options(line: &mut Line<'_>) -> Result<DaemonOptions, ConfigError> {
     let mut options = DaemonOptions::default();
-    let mut later: Vec<&'static str> = Vec::new();
     while let Some(pair) = line.words.next_option() {
         let (name, text) = pair.map_err(|Malformed(word)| unknown(&word, "name=value"))?;
         let option = OPTIONS.iter().find(|option| option.name == name);
         let option = option.ok_or_else(|| unknown(name, &expected(name)))?;
         let value = Value { option: option.name, text: &text, facts: line.facts };
         (option.set)(&mut options, &value)?;
-        if option.status == Status::EffectLater {
-            later.push(option.name);
-        }
     }
     if options.script_user.is_some() && options.script_group.is_some() {
         return Err("Only one of script-user and script-group allowed.".into());
     }
-    line.later_options(&later);
     if !line.facts.is_root() && options.wants_identity() {
         let name = line.directive.name;
         line.inform(format!(

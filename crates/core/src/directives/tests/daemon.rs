@@ -123,11 +123,10 @@ fn every_option_is_in_the_list_of_values() {
 
 #[test]
 fn good_values_are_taken_and_bad_ones_refused_with_name_and_value() {
-    for ((name, good, bad), option) in VALUES.iter().zip(OPTIONS) {
+    for (name, good, bad) in VALUES {
         let (found, notices) = define(&format!("{name}={good}")).expect(name);
         assert_ne!(found, DaemonOptions::default(), "{name}");
-        let is_later = option.status == Status::EffectLater;
-        assert_eq!(notices.len(), usize::from(is_later), "{name}");
+        assert_eq!(notices, [], "{name}");
         for value in *bad {
             let text = define(&format!("{name}=\"{value}\"")).expect_err(name);
             assert!(text.contains(&format!("{name}='{value}'")), "{text}");
@@ -224,22 +223,6 @@ fn values_have_their_types() {
     // The last of a name wins, and is the one that must be right.
     assert_eq!(options("threads=1 threads=9").threads, Some(9));
     assert!(define("threads=x threads=9").is_err());
-}
-
-#[test]
-fn what_has_no_effect_yet_is_one_line() {
-    let later: Vec<_> = OPTIONS.iter().filter(|o| o.status == Status::EffectLater).collect();
-    let value = |name: &str| VALUES.iter().find(|(known, ..)| *known == name).unwrap().1;
-    let typed: Vec<_> = later.iter().map(|o| format!("{}={}", o.name, value(o.name))).collect();
-    let (_, notices) = define(&format!("processes=1 {}", typed.join(" "))).unwrap();
-    assert_eq!(notices.len(), usize::from(!later.is_empty()));
-    for notice in notices {
-        assert_eq!(notice.level, NoticeLevel::Info);
-        for option in &later {
-            assert!(notice.text.contains(option.name), "{}", notice.text);
-        }
-        assert!(!notice.text.contains("processes"), "{}", notice.text);
-    }
 }
 
 #[test]

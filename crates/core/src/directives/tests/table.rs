@@ -141,7 +141,7 @@ fn what_does_not_act_is_said_once() {
         let (first, second) = (apply(), apply());
         match directive.status {
             Status::Acts | Status::NotNeeded => assert_eq!(first, Ok(vec![]), "{line}"),
-            Status::EffectLater | Status::Inert | Status::Removed => {
+            Status::Inert | Status::Removed => {
                 let notices = first.unwrap();
                 assert_eq!(notices.len(), 1, "{line}");
                 let is_loud = notices[0].level == NoticeLevel::Warning;
