@@ -24,8 +24,9 @@ use taker::Taker;
 
 use crate::{socket, temporary::TemporaryFile};
 
-/// How long an owner may wait for its peer before its connection is read by the taker.
-const PATIENCE: Duration = Duration::from_millis(10);
+/// How long an owner may wait for its peer, all waits of a connection together, before that is read
+/// by the taker. What it takes over is copied twice more: too much for peers that are merely busy.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How much may be taken over.
 #[derive(Clone, Copy)]
@@ -68,6 +69,8 @@ struct Shared {
 struct State {
     /// Since when the owner has waited for its peer.
     waits_since: Option<Instant>,
+    /// How long it has waited before.
+    waited: Duration,
     /// The taker reads the connection, not the owner.
     is_taken: bool,
     store: Store,
@@ -84,6 +87,7 @@ impl Tap {
     pub fn new(socket: Arc<OwnedFd>, limits: Limits) -> Self {
         let state = State {
             waits_since: None,
+            waited: Duration::ZERO,
             is_taken: false,
             store: Store::new(limits),
             descriptors: Vec::new(),
@@ -104,7 +108,10 @@ impl Tap {
             taker.call();
         }
         let result = work();
-        self.shared.lock().waits_since = None;
+        let mut state = self.shared.lock();
+        let waited = state.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        state.waited += waited;
+        drop(state);
         result
     }
 
@@ -201,7 +208,7 @@ impl State {
         if self.is_taken || self.is_over {
             return None;
         }
-        let rest = PATIENCE.saturating_sub(self.waits_since?.elapsed());
+        let rest = PATIENCE.saturating_sub(self.waited + self.waits_since?.elapsed());
         self.is_taken = rest.is_zero();
         Some(rest).filter(|rest| !rest.is_zero())
     }

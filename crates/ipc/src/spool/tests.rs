@@ -55,7 +55,7 @@ fn a_sender_waits_when_no_more_may_be_stored() {
     let sender = thread::spawn(move || {
         send_vectored(peer.as_fd(), &[IoSlice::new(&vec![7; 5_000_000])]).unwrap();
     });
-    tap.wait(|| thread::sleep(Duration::from_millis(100)));
+    tap.wait(|| thread::sleep(Duration::from_millis(300)));
     assert!(!sender.is_finished(), "more than the limit was stored");
     assert_eq!(read_all(&tap, &own).0.len(), 5_000_000);
     sender.join().unwrap();
@@ -69,7 +69,7 @@ fn without_room_for_a_file_nothing_is_lost_and_it_is_told() {
     let sender = thread::spawn(move || {
         send_vectored(peer.as_fd(), &[IoSlice::new(&vec![7; 2_000_000])]).unwrap();
     });
-    tap.wait(|| thread::sleep(Duration::from_millis(60)));
+    tap.wait(|| thread::sleep(Duration::from_millis(250)));
     assert_eq!(tap.take_trouble().unwrap().kind(), io::ErrorKind::StorageFull);
     assert_eq!(read_all(&tap, &own).0.len(), 2_000_000);
     sender.join().unwrap();
@@ -84,7 +84,7 @@ fn descriptors_come_through() {
         send_vectored(peer.as_fd(), &[IoSlice::new(b"before")]).unwrap();
         send_with_descriptor(peer.as_fd(), b"with", file.as_fd()).unwrap();
         drop(peer);
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(200));
     });
     let (bytes, descriptors) = read_all(&tap, &own);
     assert_eq!((bytes.as_slice(), descriptors.len()), (b"beforewith".as_slice(), 1));
@@ -95,7 +95,7 @@ fn an_owner_that_gives_up_is_seen_at_once() {
     let (own, peer) = pair();
     let tap = Tap::new(Arc::clone(&own), LIMITS);
     drop(own);
-    tap.wait(|| thread::sleep(Duration::from_millis(30)));
+    tap.wait(|| thread::sleep(Duration::from_millis(150)));
     drop(tap);
     assert_eq!(socket::receive_some(peer.as_fd(), &mut [0], false).unwrap(), 0);
 }
@@ -104,7 +104,7 @@ fn an_owner_that_gives_up_is_seen_at_once() {
 fn a_released_connection_stays_open() {
     let (own, peer) = pair();
     let tap = Tap::new(Arc::clone(&own), LIMITS);
-    tap.wait(|| thread::sleep(Duration::from_millis(30)));
+    tap.wait(|| thread::sleep(Duration::from_millis(150)));
     tap.release();
     send_vectored(peer.as_fd(), &[IoSlice::new(b"next")]).unwrap();
     let mut buffer = [0; 8];

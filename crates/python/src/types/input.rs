@@ -46,6 +46,15 @@ impl Body {
         self.length.unwrap_or_default()
     }
 
+    /// Bytes that are left of a body that can be read in any order.
+    fn rest(&self) -> Option<usize> {
+        if self.is_failed {
+            return None;
+        }
+        let rest = self.length?.saturating_sub(self.position());
+        usize::try_from(rest).ok()
+    }
+
     /// Where the application reads on.
     pub(super) fn position(&self) -> u64 {
         self.offset - self.buffered().len() as u64
@@ -215,9 +224,14 @@ pub(super) fn open<'a>(py: Py<'_>, this: &'a Ref<'_>, method: &str) -> PyResult<
 fn read_bytes<'py>(py: Py<'py>, lease: &Lease, limit: Option<usize>) -> PyResult<Object<'py>> {
     let mut body = lease.body(py);
     let buffered = body.buffered().len();
-    let (limit, room) = match limit {
-        Some(limit) => (limit, limit.min(STEP).max(buffered.min(limit))),
-        None => (usize::MAX, buffered + BUFFER),
+    let (limit, room) = match (body.rest(), limit) {
+        // All of it is there: nothing is allocated twice.
+        (Some(rest), limit) => {
+            let limit = rest.min(limit.unwrap_or(rest));
+            (limit, limit)
+        }
+        (None, Some(limit)) => (limit, limit.min(STEP).max(buffered.min(limit))),
+        (None, None) => (usize::MAX, buffered + BUFFER),
     };
     let ready = buffered.min(limit);
     let mut result = BytesBuilder::new(py, room)?;
