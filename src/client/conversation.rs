@@ -92,10 +92,11 @@ impl<'r, 'c> Conversation<'r, 'c> {
         }
     }
 
-    /// Sends the request and relays the answer.
+    /// Sends the request, after so many earlier attempts, and relays the answer.
     pub(super) fn run(
         mut self,
         head: &[u8],
+        attempt: u32,
         upload: &mut Upload<'_>,
     ) -> Result<Verdict<'r>, Failure> {
         if head.len() > LARGE_HEAD {
@@ -104,6 +105,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             self.feed.connection().be_patient(super::patience(self.errand.group));
         }
         let header = Header::new(Kind::Request, self.errand.request_id, head.len());
+        let header = header.with_value(u16::try_from(attempt).unwrap_or(u16::MAX));
         let header = header.with_flags(if self.errand.group.keeps_connections { KEEP } else { 0 });
         if let Err(error) = upload.send_request(self.feed.socket(), header, head) {
             if error.kind() == io::ErrorKind::WouldBlock {

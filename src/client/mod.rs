@@ -58,7 +58,8 @@ pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status,
     for attempt in 0u32.. {
         let Some(current) = responder.take() else { break };
         let connection = connection(errand, attempt == 0)?;
-        match Conversation::new(errand, connection, current).run(&head, &mut upload)? {
+        let conversation = Conversation::new(errand, connection, current);
+        match conversation.run(&head, attempt, &mut upload)? {
             Verdict::Answered(status) => return Ok(status),
             Verdict::NotStarted(unused) => responder = Some(unused),
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::process::Process;
-use crate::support::{Httpd, Mode, original, poll};
+use crate::support::{Httpd, Mode, original, poll, rundir};
 
 fn serving(mode: Mode) -> Httpd {
     Httpd::with("WSGIScriptAlias / @apps@/events.py").mode(mode).one_child().start()
@@ -201,6 +201,20 @@ one! {
         assert_eq!(lines[0], "everything process_stopping [('shutdown_reason', 'eviction_signal')]");
         process.wait_for_end();
         assert_eq!(wait_for_lines(&server, 2).len(), 2, "told once");
+    }
+
+    fn a_request_that_was_handed_back_says_so() {
+        let app = include_str!("../apps/events.py");
+        let lines = "WSGIDaemonProcess app threads=2\nWSGIProcessGroup app\n\
+                     WSGIScriptAlias / @root@/app.py";
+        let server = Httpd::with(lines).file("app.py", app).start();
+        assert_eq!(server.get("/several").ok(), "fourfive!");
+        rundir::replace(&server.path("app.py"), app, 5);
+        assert_eq!(server.get("/several").ok(), "fourfive!");
+        let started = heard(&server).remove(0).1;
+        let (connects, restarts) = (&started["daemon_connects"], &started["daemon_restarts"]);
+        assert!(restarts.as_i64().unwrap() >= 1, "{started}");
+        assert_eq!(connects.as_i64().unwrap(), restarts.as_i64().unwrap() + 1, "{started}");
     }
 
     fn signals_are_delivered_to_subscribers() {

@@ -54,6 +54,11 @@ pub trait Exchange: Sync {
         std::ptr::null_mut()
     }
 
+    /// How often httpd has sent the request to processes that have handed it back, or were gone.
+    fn earlier_attempts(&self) -> u16 {
+        0
+    }
+
     /// Logs one record in the context of this request (may contain newlines). `source` is what
     /// `%F` of ErrorLogFormat shows.
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>);

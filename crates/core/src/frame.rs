@@ -45,7 +45,7 @@ pub const MORE: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// A request head ([`crate::head::RequestHead`]).
+    /// A request head ([`crate::head::RequestHead`]); `value` counts the earlier attempts to send it.
     Request = 1,
     /// Request body bytes.
     Body = 2,
@@ -104,7 +104,7 @@ pub struct Header {
     pub kind: Kind,
     /// [`LAST`], [`MORE`], [`KEEP`] or [`SOURCE`].
     pub flags: u8,
-    /// Level or status, by kind; otherwise 0.
+    /// Level, status or number of attempts, by kind; otherwise 0.
     pub value: u16,
     /// Bytes of payload.
     pub length: u32,

@@ -25,6 +25,7 @@ pub(crate) struct ConnectionExchange<'a> {
     slot: u32,
     stream: &'a TimedStream,
     request_id: u64,
+    earlier_attempts: u16,
     // An application may read its input in one thread and write in another: a lock for each
     // half. Asking for more input takes the second while holding the first, never otherwise.
     input: Mutex<Input<'a>>,
@@ -42,12 +43,13 @@ impl<'a> ConnectionExchange<'a> {
         request: Request<'a>,
         held: Vec<u8>,
     ) -> Self {
-        let request_id = request.request_id;
+        let Request { request_id, earlier_attempts, .. } = request;
         Self {
             daemon,
             slot,
             stream,
             request_id,
+            earlier_attempts,
             input: Mutex::new(Input::new(stream, request)),
             output: Mutex::new(Output::new(stream, request_id, held)),
             is_begun: AtomicBool::new(false),
@@ -106,6 +108,8 @@ impl<'a> ConnectionExchange<'a> {
 pub(crate) struct Request<'a> {
     /// Its number.
     pub(crate) request_id: u64,
+    /// How often it was sent elsewhere before.
+    pub(crate) earlier_attempts: u16,
     /// Whether a body may follow.
     pub(crate) has_body: bool,
     /// Bytes of the body if httpd has read it to its end.
@@ -152,6 +156,10 @@ impl Exchange for ConnectionExchange<'_> {
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
         self.output()?.file(file, Extent { offset, length })
+    }
+
+    fn earlier_attempts(&self) -> u16 {
+        self.earlier_attempts
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {

@@ -41,7 +41,7 @@ pub(crate) struct Input<'a> {
 impl<'a> Input<'a> {
     /// The body of a request.
     pub(crate) fn new(stream: &'a TimedStream, request: Request<'a>) -> Self {
-        let Request { request_id, has_body, body_length, received } = request;
+        let Request { request_id, has_body, body_length, received, .. } = request;
         let is_empty = body_length == Some(0);
         Self {
             stream,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn request(has_body: bool, body_length: Option<u64>, received: &[u8]) -> Request<'_> {
-        Request { request_id: 7, has_body, body_length, received }
+        Request { request_id: 7, earlier_attempts: 0, has_body, body_length, received }
     }
 
     fn read_all(input: &mut Input<'_>, ask: Ask<'_>) -> Vec<u8> {

@@ -253,6 +253,7 @@ impl<'a> Worker<'a> {
         }
         let request = Request {
             request_id: header.request_id,
+            earlier_attempts: header.value,
             has_body: head.has(flag::BODY),
             body_length: head.body_length,
             received: self.buffer.get(end..received).unwrap_or_default(),

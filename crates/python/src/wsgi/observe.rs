@@ -43,12 +43,11 @@ pub(crate) fn started<'py>(
     measure::switch_on();
     request.lease.set_measure(Measure::begin(request.head, request.daemon_start));
     let Some(event) = about(py, request.lease)? else { return Ok(application) };
-    // Every request that has come through a socket was connected for, and handed back by nobody:
-    // one that was handed back has begun nowhere else.
-    let connects = i64::from(request.head.queue_start != 0);
+    let restarts = i64::from(request.exchange.earlier_attempts());
+    let connects = i64::from(request.head.queue_start != 0) + restarts;
     add_origin(py, &event, request)?;
     event.set_item_named("daemon_connects", &*py.int(connects)?)?;
-    event.set_item_named("daemon_restarts", &*py.int(0)?)?;
+    event.set_item_named("daemon_restarts", &*py.int(restarts)?)?;
     event.set_item_named("application_object", &application)?;
     event.set_item_named("callable_object", &*py.latin1(request.head.callable)?)?;
     event.set_item_named("request_environ", environ)?;
