@@ -319,7 +319,10 @@ one! {
             }
             assert_eq!(burning.response().status(), 504, "{python:?}");
             holding.response();
-            server.wait_for_log("in _burn");
+            // A stack is looked for during one second, which may be short on a busy machine.
+            let has_stack = || server.log_count("in _burn") > 0;
+            let again = || server.get("/b/burn?60").status() == 504 && has_stack();
+            assert!(has_stack() || again() || again(), "{python:?}");
         }
     }
 
