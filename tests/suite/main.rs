@@ -62,3 +62,4 @@ mod threads;
 mod timers;
 mod tls;
 mod uploads;
+mod zope;

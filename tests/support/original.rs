@@ -20,6 +20,18 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "a thread that was in a sub-interpreter first finds that one's data in the main one",
     ),
     (
+        "zope::a_conflict_rewinds_the_request_body",
+        "wsgi.input cannot be rewound, so Zope cannot try again",
+    ),
+    (
+        "zope::concurrent_increments_are_all_counted",
+        "wsgi.input cannot be rewound: a conflict is a 500 with a traceback",
+    ),
+    (
+        "zope::blobs_leave_without_holding_a_process",
+        "a process is busy until the last byte of its file has left",
+    ),
+    (
         "interpreters::a_block_is_for_the_interpreters_that_it_selects::daemon",
         "a block for the main interpreter of a daemon group is not applied",
     ),
