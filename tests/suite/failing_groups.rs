@@ -62,7 +62,7 @@ one! {
     fn a_group_without_room_for_python_fails_alone() {
         ours!("it does not tell why");
         let server = beside_another("virtual-memory-limit=20000000");
-        server.allow_log("WSGI00").allow_log("WSGI1204");
+        server.allow_log("WSGI00").allow_log("WSGI1204").allow_log("WSGI0207");
         fails_alone(&server);
     }
 }

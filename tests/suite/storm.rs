@@ -163,6 +163,8 @@ one! {
             server.wait_for_log("WSGI1211");
             supervisor.set_limit("nproc", "4096:");
             server.wait_for_log("serves again");
+            // So that the clients are served for a while too.
+            (0..20).for_each(|_| drop(server.get("/nap?3").ok()));
         });
         assert!(tally.count(502) <= THREADS, "{tally:?}");
         tally.lost_at_most(usize::MAX, &[502, 503]);

@@ -47,6 +47,7 @@ fn spec() -> EngineSpec {
     EngineSpec {
         process_group: "group".to_owned(),
         maximum_processes: 3,
+        httpd_processes: 5,
         threads_per_process: 15,
         multithread: true,
         apache_version: (2, 4, 71),
