@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 from contenders import Contender  # noqa: E402
-from server import Server  # noqa: E402
+from server import Server, add_options  # noqa: E402
 from workloads import HELLO  # noqa: E402
 
 BUDGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "budget.toml")
@@ -207,12 +207,7 @@ def works(tool):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ours", required=True, help="our module")
-    parser.add_argument("--venv", default=sys.prefix)
-    parser.add_argument("--httpd", default="/usr/sbin/apache2")
-    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
-    parser.add_argument("--user", default="www-data")
-    parser.add_argument("--group-name", default="www-data")
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
+    add_options(parser)
     parser.add_argument("--write", action="store_true", help="record the figures as the budget")
     options = parser.parse_args()
     useless = [tool for tool in ("valgrind", "strace", "setpriv") if not works(tool)]

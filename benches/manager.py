@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 import procfs  # noqa: E402
 from contenders import Contender  # noqa: E402
 from reload import Loop, measure  # noqa: E402
-from server import Server  # noqa: E402
+from server import Server, add_options  # noqa: E402
 
 CLOSING = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 GROUP = """\
@@ -189,13 +189,8 @@ PARTS = {part.__name__: part for part in (restarts, kills, reloads, replacement,
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", required=True, help="our module")
-    parser.add_argument("--venv", default=sys.prefix, help="venv of the applications")
+    add_options(parser)
     parser.add_argument("--only", default=",".join(PARTS), help="comma list of parts")
-    parser.add_argument("--httpd", default="/usr/sbin/apache2")
-    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
-    parser.add_argument("--user", default="www-data")
-    parser.add_argument("--group-name", default="www-data")
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
     options = parser.parse_args()
     options.rate = 200
     print(f"machine: {os.cpu_count()} processors, {procfs.speed():.0f} million turns a second")

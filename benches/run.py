@@ -20,7 +20,7 @@ import reload  # noqa: E402
 import report  # noqa: E402
 from contenders import table  # noqa: E402
 from load import Load  # noqa: E402
-from server import Failed, Server  # noqa: E402
+from server import Failed, Server, add_options  # noqa: E402
 from workloads import QUICK, WORKLOADS  # noqa: E402
 
 BASELINE = "mod_wsgi-6.1.1-daemon"
@@ -31,7 +31,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ours", help="our module")
     parser.add_argument("--original", help="the module of mod_wsgi")
-    parser.add_argument("--venv", default=sys.prefix, help="venv of the applications (Flask, Django)")
+    add_options(parser)
     parser.add_argument("--peers", help="venv of other servers [the applications' venv]")
     parser.add_argument("--unpacked", help="root of unpacked Debian packages (mod_wsgi, mod_php)")
     parser.add_argument("--group", default="all", help="comma list of wsgi, proxy, standalone, "
@@ -53,11 +53,6 @@ def arguments():
     parser.add_argument("--svg", help="write a chart of CPU time here")
     parser.add_argument("--results", action="store_true",
                         help="write RESULTS.md and RESULTS.svg beside this program")
-    parser.add_argument("--httpd", default="/usr/sbin/apache2")
-    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
-    parser.add_argument("--user", default="www-data")
-    parser.add_argument("--group-name", default="www-data")
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
     parser.add_argument("--list", action="store_true", help="list the contenders")
     options = parser.parse_args()
     # Servers run in folders of their own.

@@ -17,11 +17,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 import procfs  # noqa: E402
-from contenders import Contender, table  # noqa: E402
+from contenders import EMBEDDED, Contender, table  # noqa: E402
 from load import Load  # noqa: E402
 from report import number  # noqa: E402
 from report import table as markdown  # noqa: E402
-from server import Server  # noqa: E402
+from server import Server, add_options  # noqa: E402
 from workloads import WORKLOADS  # noqa: E402
 
 #: Room for as many connections as any part opens, from the start: event closes kept-alive ones while
@@ -34,12 +34,6 @@ WSGIProcessGroup bench
 WSGIApplicationGroup %{{GLOBAL}}
 WSGIScriptAlias / @ROOT@/@SCRIPT@
 """
-EMBEDDED = """\
-WSGIPythonHome @VENV@
-WSGIApplicationGroup %{GLOBAL}
-WSGIScriptAlias / @ROOT@/@SCRIPT@
-"""
-
 
 def ours(options, lines, **more):
     load = f"LoadModule wsgi_module {os.path.abspath(options.ours)}\n"
@@ -226,15 +220,10 @@ def main():
     parser.add_argument("--ours", required=True)
     parser.add_argument("--only", default="", help="comma list of parts: "
                         + ", ".join(part.__name__ for part in PARTS))
-    parser.add_argument("--venv", default=sys.prefix)
+    add_options(parser)
     parser.add_argument("--peers", help="venv of other servers [--venv]")
     parser.add_argument("--original", help="the module of mod_wsgi")
-    parser.add_argument("--httpd", default="/usr/sbin/apache2")
-    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
-    parser.add_argument("--user", default="www-data")
-    parser.add_argument("--group-name", default="www-data")
     parser.add_argument("--quiet", type=float, default=0.35)
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
     options = parser.parse_args()
     options.peers = os.path.abspath(options.peers or options.venv)
     options.venv = os.path.abspath(options.venv)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -42,6 +43,16 @@ DocumentRoot "@ROOT@/htdocs"
 </Directory>
 @CONTENDER@
 """
+
+
+def add_options(parser):
+    """What every program that starts servers must be told; beside `--ours`."""
+    parser.add_argument("--venv", default=sys.prefix, help="venv of the applications")
+    parser.add_argument("--httpd", default="/usr/sbin/apache2")
+    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
+    parser.add_argument("--user", default="www-data")
+    parser.add_argument("--group-name", default="www-data")
+    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
 
 
 class Failed(Exception):

@@ -20,7 +20,7 @@ import procfs  # noqa: E402
 from contenders import Contender  # noqa: E402
 from report import number  # noqa: E402
 from report import table as markdown  # noqa: E402
-from server import Server  # noqa: E402
+from server import Server, add_options  # noqa: E402
 
 #: Bytes that a slow client reads or sends at a time, and how often in a second.
 PIECE, RATE = 10_000, 10
@@ -137,12 +137,7 @@ def main():
     parser.add_argument("--original", help="the module of mod_wsgi")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--size", type=int, default=50, help="MB of a large response [%(default)s]")
-    parser.add_argument("--venv", default=sys.prefix)
-    parser.add_argument("--httpd", default="/usr/sbin/apache2")
-    parser.add_argument("--moddir", default="/usr/lib/apache2/modules")
-    parser.add_argument("--user", default="www-data")
-    parser.add_argument("--group-name", default="www-data")
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
+    add_options(parser)
     options = parser.parse_args()
     options.venv = os.path.abspath(options.venv)
     load = f"LoadModule wsgi_module {os.path.abspath(options.ours)}\n"
