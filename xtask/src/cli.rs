@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::project::Project;
-use crate::{bench, build, install, lint, serve, soak, test};
+use crate::{bench, build, install, lint, matrix, serve, soak, test};
 
 /// Parses the arguments and runs the command.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             install::uninstall(path(m, "apxs").as_deref()).map(|()| ExitCode::SUCCESS)
         }
         Some(("bench", m)) => bench::run(&project, m.get_flag("gate"), &strings(m, "arguments")),
+        Some(("matrix", m)) => matrix::run(&project, &strings(m, "filter")),
         Some(("soak", m)) => soak::run(&project, &soak_options(m)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -41,6 +42,7 @@ fn commands() -> Command {
         .arg_required_else_help(true)
         .subcommands([serve_command(), build_command(), test_command(), lint_command()])
         .subcommands([install_command(), uninstall_command(), bench_command(), soak_command()])
+        .subcommand(matrix_command())
 }
 
 fn serve_command() -> Command {
@@ -158,6 +160,12 @@ fn soak_command() -> Command {
                 .help("Graceful restarts in a row, in every round [default: 1200]"),
         )
         .args([only_option(), filter_option()])
+}
+
+fn matrix_command() -> Command {
+    Command::new("matrix")
+        .about("Run the tests in a newer Debian with each of its Pythons (root, debootstrap)")
+        .arg(filter_option())
 }
 
 fn python_option() -> Arg {

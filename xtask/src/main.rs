@@ -13,6 +13,7 @@ mod cli;
 mod httpd;
 mod install;
 mod lint;
+mod matrix;
 mod process;
 mod project;
 mod python;
