@@ -1,5 +1,9 @@
 #include "shim.h"
 
+/* Weak: a module that was built beside a new APR-util also loads beside an old one. */
+extern apr_status_t apr_bucket_file_set_buf_size(apr_bucket *b, apr_size_t size)
+    __attribute__((weak));
+
 int wsgi_shim_brigade_is_empty(const apr_bucket_brigade *bb)
 {
     return APR_BRIGADE_EMPTY(bb);
@@ -29,6 +33,12 @@ apr_status_t wsgi_shim_bucket_split(apr_bucket *b, apr_size_t point)
 void wsgi_shim_bucket_delete(apr_bucket *b)
 {
     apr_bucket_delete(b);
+}
+
+void wsgi_shim_bucket_file_read_size(apr_bucket *file, apr_size_t size)
+{
+    if (apr_bucket_file_set_buf_size)
+        apr_bucket_file_set_buf_size(file, size);
 }
 
 int wsgi_shim_bucket_is_eos(const apr_bucket *b)

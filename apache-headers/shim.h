@@ -17,6 +17,8 @@ apr_status_t wsgi_shim_bucket_read(apr_bucket *b, const char **data, apr_size_t 
                                    apr_read_type_e block);
 apr_status_t wsgi_shim_bucket_split(apr_bucket *b, apr_size_t point);
 void wsgi_shim_bucket_delete(apr_bucket *b);
+/* Nothing where APR-util is older than 1.6.2. */
+void wsgi_shim_bucket_file_read_size(apr_bucket *file, apr_size_t size);
 int wsgi_shim_bucket_is_eos(const apr_bucket *b);
 int wsgi_shim_bucket_is_metadata(const apr_bucket *b);
 
