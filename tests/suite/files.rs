@@ -145,4 +145,23 @@ both_modes! {
         assert_eq!(response.status(), 206);
         assert_eq!(response.text(), content()[10..30]);
     }
+
+    fn a_file_truncated_while_it_is_sent_never_looks_complete(mode) {
+        ours!("it maps files and logs that the address was bad");
+        let server = files(mode, "KeepAliveTimeout 1\nTimeout 5");
+        let path = server.path("data.bin");
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        // More than the buffers of both sockets take.
+        file.set_len(64 << 20).unwrap();
+        let mut connection = server.connect();
+        connection.request("GET", "/plain", &[], b"");
+        let head = connection.final_head();
+        assert_eq!(head.status, 200);
+        file.set_len(0).unwrap();
+        // A reset is as good an end as a close.
+        let whole = connection.rest_of(head, Vec::new()).is_ok_and(|response| response.complete);
+        assert!(!whole, "the response looks complete");
+        file.set_len(10).unwrap();
+        assert_eq!(server.get("/plain").text(), "\0".repeat(10));
+    }
 }
