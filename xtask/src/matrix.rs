@@ -17,8 +17,8 @@ use crate::{httpd, process};
 /// The suite with the newest Pythons.
 const SUITE: &str = "forky";
 
-/// What compiling xtask needs; the rest it installs itself.
-const PACKAGES: &str = "gcc libc6-dev ca-certificates";
+/// What compiling xtask needs, and `kill` for the tests; the rest it installs itself.
+const PACKAGES: &str = "gcc libc6-dev ca-certificates procps";
 
 /// Installs the Pythons of the suite and prints their versions. An archive of a suite in the
 /// making may be older than it says.

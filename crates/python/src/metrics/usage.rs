@@ -94,7 +94,8 @@ mod tests {
     fn a_process_uses_memory_and_its_threads_less_cpu_time_than_itself() {
         let usage = current();
         assert!(usage.memory > 100_000 && usage.memory_peak >= usage.memory / 2, "{usage:?}");
-        let thread = thread_cpu();
-        assert!(thread.user <= cpu().user);
+        let (thread, process) = (thread_cpu(), cpu());
+        // Only together: the kernel divides each into its parts by samples of its own.
+        assert!(thread.user + thread.system <= process.user + process.system);
     }
 }
