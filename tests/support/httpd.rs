@@ -172,7 +172,8 @@ impl Builder {
         // A python of somebody's PATH must not decide where the standard library is.
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).process_group(0);
+        // Where services are started; a clone may lie where httpd's user may not go.
+        command.current_dir("/").stdin(Stdio::null()).process_group(0);
         command
     }
 
