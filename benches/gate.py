@@ -13,6 +13,7 @@ import http.client
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -34,12 +35,10 @@ TOLERANCE = 1.05
 FIGURES = ("instructions", "syscalls")
 MODES = {
     "embedded": "",
-    "daemon": "WSGIDaemonProcess bench processes=1 threads=3 python-home=@VENV@\n"
-              "WSGIProcessGroup bench\n",
+    "daemon": "WSGIDaemonProcess bench processes=1 threads=3\nWSGIProcessGroup bench\n",
 }
 CONFIGURATION = """\
-LoadModule wsgi_module {module}
-WSGIPythonHome @VENV@
+LoadModule wsgi_module @ROOT@/module/{module}
 {mode}WSGIApplicationGroup %{{GLOBAL}}
 WSGIScriptAlias / @ROOT@/@SCRIPT@
 """
@@ -57,6 +56,11 @@ class Observed(Server):
         self.observer = observer
         self.counts = os.path.join(self.root, "counts")
         os.mkdir(self.counts)
+        # The module may lie where an ordinary user may not go.
+        stage, module = os.path.split(os.path.abspath(options.ours))
+        shutil.copytree(os.path.join(stage, module.removesuffix(".so")),
+                        os.path.join(self.root, "module", module.removesuffix(".so")))
+        shutil.copy(os.path.join(stage, module), os.path.join(self.root, "module"))
         os.chmod(self.root, 0o777)
         os.chmod(self.counts, 0o777)
 
@@ -138,7 +142,7 @@ def is_httpd(pid, program):
 
 
 def measure(options, mode):
-    module = os.path.abspath(options.ours)
+    module = os.path.basename(options.ours)
     httpd = CONFIGURATION.format(module=module, mode=MODES[mode])
     contender = Contender(mode, "wsgi", httpd=httpd)
 
