@@ -86,20 +86,6 @@ pub(crate) fn kill(pid: i32) {
     unsafe { libc::kill(pid, libc::SIGKILL) };
 }
 
-/// Starts a thread of a child that takes no signal: httpd expects them in threads of its own.
-pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: fills the set.
-    unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    // SAFETY: the set just filled, and room for the old one. Threads inherit the mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    // SAFETY: the old set, filled by the call above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
-    started.map(drop)
-}
-
 /// Why httpd calls about a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChildNews {

@@ -1,9 +1,10 @@
 //! Answers daemons that ask for httpd's scoreboard, in a thread of each child.
 
 use wsgi_core::level::Level;
+use wsgi_ipc::process::spawn_quiet;
 
 use crate::{
-    apache::{Server, log, module::MainState, process, scoreboard},
+    apache::{Server, log, module::MainState, scoreboard},
     supervisor,
 };
 
@@ -16,7 +17,7 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState) {
         let make = || scoreboard::read().map(|metrics| metrics.encode());
         while questions.answer(make) {}
     };
-    if let Err(error) = process::spawn("wsgi-answers", answer) {
+    if let Err(error) = spawn_quiet("wsgi-answers", answer) {
         let text = format!("mod_wsgi.server_metrics() is not answered by this child: {error}");
         log::server(server, Level::WARNING, Some(1050), &text);
     }

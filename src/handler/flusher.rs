@@ -11,9 +11,10 @@ use std::{
         Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
+
+use wsgi_ipc::process::spawn_quiet;
 
 /// How long a block may wait for the next one, as `response-flush-delay` is for daemons.
 pub(super) const DELAY: Duration = Duration::from_millis(5);
@@ -98,5 +99,5 @@ fn start_thread(queue: &'static Queue) -> bool {
         }
         queue.idle.fetch_sub(1, Ordering::Relaxed);
     };
-    thread::Builder::new().name("wsgi-flusher".into()).spawn(run).is_ok()
+    spawn_quiet("wsgi-flusher", run).is_ok()
 }

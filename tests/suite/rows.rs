@@ -74,12 +74,7 @@ fn pids(requests: Vec<Connection>) -> Vec<i32> {
 one! {
     fn a_child_without_descriptors_answers_503() {
         ours!("it answers 500");
-        let server = Httpd::with(
-            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
-             WSGIScriptAlias / @apps@/process.py",
-        )
-        .one_child()
-        .start();
+        let server = daemon::configured("process.py", "threads=1").one_child().start();
         server.expect_log("WSGI0117");
         server.get("/pid").ok();
         let children = server.processes_named("httpd.conf");

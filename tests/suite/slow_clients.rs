@@ -1,18 +1,15 @@
 //! Clients that read slowly or not at all hold no thread of a daemon: wsgi-protocol §4, daemon §8.
 
-use crate::support::curl::{certificate, slowly};
+use crate::support::curl::{secure, slowly, ways};
 use crate::support::httpd::Builder;
-use crate::support::{Connection, Httpd, Tmpfs, poll};
+use crate::support::{Connection, Httpd, Tmpfs, daemon, poll};
 
 /// Far more than all sockets on the way hold.
 const BLOCKS: usize = 3_000;
 
 /// A group of one thread with these options.
 fn one_thread(options: &str) -> Builder {
-    Httpd::with(&format!(
-        "WSGIDaemonProcess app threads=1 {options}\nWSGIProcessGroup app\n\
-         WSGIScriptAlias / @apps@/slow.py"
-    ))
+    daemon::configured("slow.py", &format!("threads=1 {options}"))
 }
 
 /// Waits for a mark that the application sets.
@@ -54,22 +51,10 @@ one! {
     fn slow_clients_of_tls_and_http_2_hold_no_thread() {
         ours!("its thread waits for the client");
         let port = crate::support::ports::take();
-        let (certificate, key) = certificate();
-        let lines = format!(
-            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
-             WSGIScriptAlias / @apps@/slow.py\n\
-             Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\n\
-             SSLSessionCache none\nSSLRandomSeed startup builtin\n\
-             <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
-             SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
-            certificate.display(), key.display(), port = port.number,
-        );
-        let server = Httpd::with(&lines).modules(&["socache_shmcb", "ssl", "http2"]).start();
-        for (base, option) in [
-            (format!("https://localhost:{}", port.number), "--http1.1"),
-            (format!("https://localhost:{}", port.number), "--http2"),
-            (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge"),
-        ] {
+        let lines = "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
+                     WSGIScriptAlias / @apps@/slow.py";
+        let server = secure(lines, &port).start();
+        for (base, option, _) in ways(&server, &port) {
             std::fs::remove_file(server.path("out/produced")).ok();
             let url = format!("{base}/large?{BLOCKS}");
             let body = slowly(&[option, &url], || {

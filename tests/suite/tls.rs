@@ -1,38 +1,12 @@
 //! TLS and HTTP/2: the same behaviour over other connections, with curl as the client.
 
-use crate::support::curl::{certificate, curl};
-use crate::support::httpd::Builder;
-use crate::support::{Environ, Httpd, Mode, Port};
-
-/// A server with a second port for TLS and HTTP/2 on both, and the lines given.
-fn secure(mode: Mode, lines: &str, port: &Port) -> Builder {
-    let (certificate, key) = certificate();
-    Httpd::with(&format!(
-        "Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\nSSLSessionCache none\n\
-         SSLRandomSeed startup builtin\n{lines}\n\
-         <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
-         SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
-        certificate.display(),
-        key.display(),
-        port = port.number,
-    ))
-    .mode(mode)
-    .modules(&["socache_shmcb", "ssl", "http2"])
-}
-
-/// Base addresses with curl's option for the protocol: TLS, HTTP/2 over TLS, plain HTTP/2.
-fn ways(server: &Httpd, port: &Port) -> [(String, &'static str, &'static str); 3] {
-    [
-        (format!("https://localhost:{}", port.number), "--http1.1", "1.1"),
-        (format!("https://localhost:{}", port.number), "--http2", "2"),
-        (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge", "2"),
-    ]
-}
+use crate::support::curl::{curl, secure, ways};
+use crate::support::{Environ, Httpd, Mode};
 
 both_modes! {
     fn the_environ_tells_scheme_and_protocol(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/environ.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/environ.py", &port).mode(mode).start();
         for (base, option, version) in ways(&server, &port) {
             let answer = curl(&[option, &format!("{base}/path?q=1")]);
             assert_eq!((answer.status, answer.version.as_str()), (200, version), "{}", answer.error);
@@ -51,7 +25,7 @@ both_modes! {
         let port = crate::support::ports::take();
         let lines = "WSGIScriptAlias / @apps@/environ.py\n\
                      WSGITrustedProxyHeaders X-Forwarded-Proto";
-        let server = secure(mode, lines, &port).start();
+        let server = secure(lines, &port).mode(mode).start();
         for (base, option, _) in ways(&server, &port) {
             let scheme = base.split(':').next().unwrap().to_owned();
             for (sent, expected) in
@@ -69,7 +43,7 @@ both_modes! {
         let port = crate::support::ports::take();
         let lines = "WSGIScriptAlias / @apps@/environ.py\n<Location />\n\
                      SSLOptions +StdEnvVars\n</Location>";
-        let _server = secure(mode, lines, &port).start();
+        let _server = secure(lines, &port).mode(mode).start();
         let answer = curl(&[&format!("https://localhost:{}/", port.number)]);
         let found = Environ::parse(&answer.text());
         assert!(found.text("SSL_PROTOCOL").unwrap().starts_with("TLSv1"));
@@ -78,7 +52,7 @@ both_modes! {
 
     fn an_upload_arrives_over_every_protocol(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/input.py", &port)
+        let server = secure("WSGIScriptAlias / @apps@/input.py", &port).mode(mode)
             .file("upload.bin", &"0123456789abcdef".repeat(200_000))
             .start();
         let file = server.path("upload.bin").display().to_string();
@@ -96,7 +70,7 @@ both_modes! {
     fn an_upload_without_a_length_arrives_over_http_2(mode) {
         let port = crate::support::ports::take();
         let lines = "WSGIScriptAlias / @apps@/input.py\nWSGIChunkedRequest On";
-        let server = secure(mode, lines, &port)
+        let server = secure(lines, &port).mode(mode)
             .file("upload.bin", &"0123456789abcdef".repeat(20_000))
             .start();
         let file = server.path("upload.bin").display().to_string();
@@ -113,7 +87,7 @@ both_modes! {
 
     fn large_bodies_leave_over_every_protocol(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/output.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/output.py", &port).mode(mode).start();
         for (base, option, version) in ways(&server, &port) {
             let answer = curl(&[option, &format!("{base}/large_blocks?50")]);
             assert_eq!((answer.status, answer.version.as_str()), (200, version), "{}", answer.error);
@@ -124,7 +98,7 @@ both_modes! {
     fn files_leave_over_every_protocol(mode) {
         let port = crate::support::ports::take();
         let text: String = (0..30_000).map(|number| format!("{number:09}\n")).collect();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/files.py", &port)
+        let server = secure("WSGIScriptAlias / @apps@/files.py", &port).mode(mode)
             .file("data.bin", &text)
             .start();
         for (base, option, _) in ways(&server, &port) {
@@ -136,7 +110,7 @@ both_modes! {
 
     fn a_stream_arrives_in_pieces_over_every_protocol(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/output.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/output.py", &port).mode(mode).start();
         for (base, option, _) in ways(&server, &port) {
             let first = std::cell::Cell::new(false);
             let _ = std::fs::remove_file(server.path("out/gate"));
@@ -153,7 +127,7 @@ both_modes! {
     fn an_exception_after_the_headers_resets_the_stream(mode) {
         ours!("its daemon mode and HTTP/2 end the body as if it were complete");
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/failing.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/failing.py", &port).mode(mode).start();
         server.allow_log("AH0");
         server.expect_log("WSGI0174").expect_traceback("ValueError: after the first block");
         for (base, option, _) in ways(&server, &port) {
@@ -167,7 +141,7 @@ both_modes! {
     fn a_short_body_resets_the_stream(mode) {
         ours!("it leaves the client waiting or says that all is well");
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/output.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/output.py", &port).mode(mode).start();
         server.allow_log("AH").allow_log("Content length mismatch");
         for (base, option, _) in ways(&server, &port) {
             let answer = curl(&[option, "--max-time", "10", &format!("{base}/short")]);
@@ -178,7 +152,7 @@ both_modes! {
 
     fn an_aborted_download_ends_the_application_over_http_2(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/output.py", &port).start();
+        let server = secure("WSGIScriptAlias / @apps@/output.py", &port).mode(mode).start();
         server.allow_log("AH");
         for (number, (base, option, _)) in ways(&server, &port).into_iter().enumerate() {
             crate::support::curl::aborted(&[option, &format!("{base}/aborted")]);
@@ -192,7 +166,7 @@ both_modes! {
 
     fn streams_of_one_http_2_connection_run_side_by_side(mode) {
         let port = crate::support::ports::take();
-        let server = secure(mode, "WSGIScriptAlias / @apps@/process.py", &port).one_child().start();
+        let server = secure("WSGIScriptAlias / @apps@/process.py", &port).mode(mode).one_child().start();
         let base = format!("https://localhost:{}/together", port.number);
         let urls: Vec<String> = (0..4).map(|number| format!("{base}?{number}")).collect();
         let mut arguments = vec!["--http2", "--parallel", "--no-progress-meter"];
@@ -219,7 +193,7 @@ def allow_access(environ, host):
 ";
         let port = crate::support::ports::take();
         let lines = "<Location />\nWSGIAccessScript @root@/access.py\n</Location>";
-        let server = secure(Mode::Embedded, lines, &port)
+        let server = secure(lines, &port).mode(Mode::Embedded)
             .file("access.py", script)
             .file("htdocs/page", "page")
             .start();

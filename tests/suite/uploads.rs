@@ -1,8 +1,8 @@
 //! Request bodies that wait in httpd until they are complete: WSGIRequestBuffering.
 
-use crate::support::curl::{certificate, curl};
+use crate::support::curl::{curl, secure, ways};
 use crate::support::httpd::Builder;
-use crate::support::{Httpd, Mode, Tmpfs, poll, quote};
+use crate::support::{Httpd, Mode, Tmpfs, daemon, poll, quote};
 
 /// The application that reads its input in many ways, with these lines.
 fn input(mode: Mode, lines: &str) -> Builder {
@@ -198,11 +198,7 @@ both_modes! {
 one! {
     fn a_slow_upload_holds_no_thread() {
         ours!("its thread waits for the body");
-        let server = Httpd::with(
-            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
-             WSGIScriptAlias / @apps@/input.py",
-        )
-        .start();
+        let server = daemon::serving("input.py", "threads=1");
         let mut slow = server.connect();
         slow.send("POST /digest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n");
         let body = bytes(200_000);
@@ -247,26 +243,13 @@ one! {
     fn kept_uploads_arrive_over_tls_and_http_2() {
         ours!("is tested elsewhere");
         let port = crate::support::ports::take();
-        let (certificate, key) = certificate();
-        let lines = format!(
-            "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
-             WSGIScriptAlias / @apps@/input.py\n\
-             Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\n\
-             SSLSessionCache none\nSSLRandomSeed startup builtin\n\
-             <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
-             SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
-            certificate.display(), key.display(), port = port.number,
-        );
-        let server = Httpd::with(&lines)
-            .modules(&["socache_shmcb", "ssl", "http2"])
+        let lines = "WSGIDaemonProcess app threads=1\nWSGIProcessGroup app\n\
+                     WSGIScriptAlias / @apps@/input.py";
+        let server = secure(lines, &port)
             .file("upload.bin", &"0123456789abcdef".repeat(20_000))
             .start();
         let data = format!("@{}", server.path("upload.bin").display());
-        for (base, option) in [
-            (format!("https://localhost:{}", port.number), "--http1.1"),
-            (format!("https://localhost:{}", port.number), "--http2"),
-            (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge"),
-        ] {
+        for (base, option, _) in ways(&server, &port) {
             let url = format!("{base}/digest");
             // Some seconds' worth of bytes, while the only thread answers others.
             let slow = std::thread::spawn({

@@ -5,7 +5,33 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use super::rundir;
+use super::httpd::Builder;
+use super::{Httpd, Port, rundir};
+
+/// A server with a second port for TLS and HTTP/2 on both, and the lines given.
+pub fn secure(lines: &str, port: &Port) -> Builder {
+    let (certificate, key) = certificate();
+    Httpd::with(&format!(
+        "Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\nSSLSessionCache none\n\
+         SSLRandomSeed startup builtin\n{lines}\n\
+         <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
+         SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
+        certificate.display(),
+        key.display(),
+        port = port.number,
+    ))
+    .modules(&["socache_shmcb", "ssl", "http2"])
+}
+
+/// Its base addresses with curl's option for the protocol, and its version: TLS, HTTP/2 over TLS,
+/// plain HTTP/2.
+pub fn ways(server: &Httpd, port: &Port) -> [(String, &'static str, &'static str); 3] {
+    [
+        (format!("https://localhost:{}", port.number), "--http1.1", "1.1"),
+        (format!("https://localhost:{}", port.number), "--http2", "2"),
+        (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge", "2"),
+    ]
+}
 
 /// What curl made of a request.
 pub struct Answer {

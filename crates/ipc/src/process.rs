@@ -1,8 +1,11 @@
-//! Process handles: watching and signalling processes that may not be children.
+//! Process handles: watching and signalling processes that may not be children; threads that take
+//! no signal.
 
 use std::{
     fs, io,
+    mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ptr, thread,
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
@@ -58,6 +61,21 @@ pub fn reap_any() -> Option<(u32, End)> {
         (None, None) => End::Unknown,
     };
     Some((pid.as_raw_nonzero().get().cast_unsigned(), end))
+}
+
+/// Starts a thread that takes no signal: httpd, or whoever hosts Python, expects them in threads of
+/// its own.
+pub fn spawn_quiet(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the set just filled, and room for the old one. Threads inherit the mask.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+    let started = thread::Builder::new().name(name.to_owned()).spawn(run);
+    // SAFETY: the old set, filled by the call above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    started.map(drop)
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::Shared;
+use crate::process;
 
 /// Bytes read at a time: what the buffer of a unix socket holds.
 const BUFFER: usize = 256 << 10;
@@ -47,7 +47,7 @@ impl Taker {
         let wake = rustix::event::eventfd(0, flags)?;
         let taker = Self { taps: Mutex::default(), wake, is_asleep: AtomicBool::new(false) };
         let taker: &'static Self = Box::leak(Box::new(taker));
-        thread::Builder::new().name("wsgi-spool".into()).spawn(|| taker.run())?;
+        process::spawn_quiet("wsgi-spool", || taker.run())?;
         Ok(taker)
     }
 

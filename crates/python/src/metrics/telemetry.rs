@@ -23,6 +23,8 @@ use wsgi_core::{
     version,
 };
 
+use wsgi_ipc::process::spawn_quiet;
+
 use super::{Metrics, collector, slow::SlowRequests, usage};
 use crate::{lease::lock, log, wsgi::measure::now};
 
@@ -152,7 +154,7 @@ impl Metrics {
     /// Begins to report, where that is configured.
     pub(crate) fn start_reports(&'static self) {
         let Some(telemetry) = &self.telemetry else { return };
-        if let Err(error) = usage::spawn_quiet("wsgi-telemetry", || telemetry.run(self)) {
+        if let Err(error) = spawn_quiet("wsgi-telemetry", || telemetry.run(self)) {
             let text = format!("WSGI0133: The thread that reports cannot be started: {error}.");
             log::process(Level::WARNING, &text);
         }

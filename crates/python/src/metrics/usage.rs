@@ -1,6 +1,6 @@
 //! What the process uses of the machine, and what that says about itself.
 
-use std::{ffi::CStr, fs, io, thread, time::Duration};
+use std::{ffi::CStr, fs, time::Duration};
 
 use wsgi_core::metrics::{Cpu, Usage};
 
@@ -50,20 +50,6 @@ fn resident() -> u64 {
     // SAFETY: takes and returns numbers.
     let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(0);
     pages.unwrap_or(0).saturating_mul(page)
-}
-
-/// Starts a thread that takes no signal: whoever hosts Python expects them in threads of its own.
-pub(super) fn spawn_quiet(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: fills the set.
-    unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    // SAFETY: the set just filled, and room for the old one. Threads inherit the mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
-    let started = thread::Builder::new().name(name.to_owned()).spawn(run);
-    // SAFETY: the old set, filled by the call above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
-    started.map(drop)
 }
 
 /// The version of CPython, as numbers.
