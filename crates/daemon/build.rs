@@ -1,6 +1,6 @@
-//! A Python outside the linker's search path is found where it was at build time.
+//! Links the daemon with CPython.
 
 fn main() {
-    pyo3_build_config::add_libpython_rpath_link_args();
+    wsgi_linking::as_the_interpreter_is();
     println!("cargo:rerun-if-changed=build.rs");
 }

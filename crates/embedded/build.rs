@@ -1,6 +1,6 @@
-//! A Python outside the linker's search path is found where it was at build time.
+//! Links the library for httpd's children with CPython.
 
 fn main() {
-    pyo3_build_config::add_libpython_rpath_link_args();
+    wsgi_linking::with_shared_library();
     println!("cargo:rerun-if-changed=build.rs");
 }

@@ -11,15 +11,15 @@ use crate::project::Project;
 /// Which of our crates each of them may use. Whoever is not named may use none.
 const CRATES: &[(&str, &[&str])] = &[
     ("wsgi-ipc", &["wsgi-core"]),
-    ("wsgi-python", &["wsgi-core", "wsgi-ipc"]),
+    ("wsgi-python", &["wsgi-core", "wsgi-ipc", "wsgi-linking"]),
     ("mod_wsgi_rs", &["wsgi-core", "wsgi-ipc"]),
-    ("wsgi-embedded", &["wsgi-core", "wsgi-ipc", "wsgi-python"]),
+    ("wsgi-embedded", &["wsgi-core", "wsgi-ipc", "wsgi-linking", "wsgi-python"]),
     ("wsgi-supervisor", &["wsgi-core", "wsgi-ipc"]),
-    ("wsgi-daemon", &["wsgi-core", "wsgi-ipc", "wsgi-python"]),
+    ("wsgi-daemon", &["wsgi-core", "wsgi-ipc", "wsgi-linking", "wsgi-python"]),
 ];
 
 /// CPython's bindings stay behind `wsgi-python`; the module never links libpython.
-const PYTHON_USERS: &[&str] = &["wsgi-python", "wsgi-embedded", "wsgi-daemon"];
+const PYTHON_USERS: &[&str] = &["wsgi-linking", "wsgi-python", "wsgi-embedded", "wsgi-daemon"];
 
 /// The folders of `src/` from the lowest layer to the highest. A layer may use itself and
 /// what is below it.
