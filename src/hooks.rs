@@ -5,7 +5,7 @@ use crate::{
     apache::{guard, hook, pool::Pool, provider},
     handler::Handle,
     lifecycle::{Check, ChildStart, Prepare},
-    mapping::Translate,
+    mapping::{Storage, Translate},
 };
 
 /// Registers the hooks; called at every start and restart, once the module is loaded.
@@ -26,5 +26,6 @@ pub(crate) fn register(pool: Pool<'_>) {
 
     // Requests: after mod_alias, whose Alias and ScriptAlias win over WSGIScriptAlias.
     hook::translate_name::<Translate>();
+    hook::map_to_storage::<Storage>();
     hook::handler::<Handle>();
 }

@@ -19,6 +19,15 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// What a function of httpd returned that answers as hooks do.
+    pub(super) fn from_number(number: c_int) -> Self {
+        match number {
+            ffi::DECLINED => Self::Declined,
+            ffi::AP_FILTER_ERROR => Self::Answered,
+            number => u16::try_from(number).ok().filter(|s| *s != 0).map_or(Self::Ok, Self::Http),
+        }
+    }
+
     fn number(self) -> c_int {
         match self {
             Self::Ok => ffi::OK.cast_signed(),
@@ -148,6 +157,15 @@ pub(crate) fn translate_name<H: RequestHook>() {
             BEFORE.0.as_ptr(),
             MIDDLE,
         );
+    }
+}
+
+/// Registers the mapping of names to files: after everybody's but httpd's own.
+pub(crate) fn map_to_storage<H: RequestHook>() {
+    const LAST: c_int = ffi::APR_HOOK_LAST.cast_signed();
+    // SAFETY: called while httpd registers hooks, with a function of the hook's type.
+    unsafe {
+        ffi::ap_hook_map_to_storage(Some(request_hook::<H>), ptr::null(), ptr::null(), LAST);
     }
 }
 

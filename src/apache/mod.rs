@@ -5,6 +5,7 @@
 //!   configuration callbacks, command table.
 //! * `mpm`, `library`: what httpd and the dynamic loader say about themselves.
 //! * `provider`: how httpd asks us about users and their groups.
+//! * `walk`: from a name to a file with the configuration that holds for it.
 //! * `request`, `peer`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
 //! * `body`, `output`: brigades in and out.
 //! * `exclusive`: what a request's threads share, one at a time.
@@ -43,6 +44,7 @@ pub(crate) mod table;
 pub(crate) mod temporary;
 pub(crate) mod text;
 pub(crate) mod tree;
+mod walk;
 
 pub(crate) use request::Request;
 pub(crate) use server::Server;

@@ -55,6 +55,7 @@ mod service;
 mod signals;
 mod slow_clients;
 mod start_response;
+mod storage;
 mod storm;
 mod streams;
 mod telemetry;

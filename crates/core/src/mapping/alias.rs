@@ -113,6 +113,18 @@ fn substitute(target: &[u8], uri: &[u8], spans: &Spans) -> Vec<u8> {
     result
 }
 
+/// How long the script's part of a file name is that an alias gave, when what follows it can only
+/// be path info: the alias names a file, and httpd's directory walk would change nothing in the
+/// rest. None: only the walk can tell.
+pub fn script_length(alias: &ScriptAlias, filename: &[u8]) -> Option<usize> {
+    let target = alias.target.as_bytes();
+    let rest = filename.strip_prefix(target)?;
+    let is_plain = rest.starts_with(b"/")
+        && !target.ends_with(b"/")
+        && !rest.windows(2).any(|pair| matches!(pair, b"//" | b"/."));
+    is_plain.then_some(target.len())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,6 +190,26 @@ mod tests {
         let found = found.unwrap();
         assert_eq!(found.filename, b"/srv/wsgi/a.py/info");
         assert_eq!(found.matched, "/scripts/".len());
+    }
+
+    #[test]
+    fn the_script_ends_where_the_path_info_begins_unless_the_walk_would_change_that() {
+        let cases: &[(&str, &str, Option<usize>)] = &[
+            ("/srv/app.wsgi", "/srv/app.wsgi/", Some(13)),
+            ("/srv/app.wsgi", "/srv/app.wsgi/x/y.z", Some(13)),
+            ("/srv/app.wsgi", "/srv/app.wsgi", None),
+            ("/srv/app.wsgi", "/srv/app.wsgi.old/x", None),
+            ("/srv/app.wsgi", "/srv/other.wsgi/x", None),
+            ("/srv/app.wsgi", "/srv/app.wsgi//x", None),
+            ("/srv/app.wsgi", "/srv/app.wsgi/x//", None),
+            ("/srv/app.wsgi", "/srv/app.wsgi/./x", None),
+            ("/srv/app.wsgi", "/srv/app.wsgi/../x", None),
+            ("/srv/folder/", "/srv/folder/a.wsgi/x", None),
+        ];
+        for (target, filename, expected) in cases {
+            let found = script_length(&prefix("/", target), filename.as_bytes());
+            assert_eq!(found, *expected, "{filename} of {target}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod expand;
 mod name;
 mod resolve;
 
-pub use alias::{Mapped, Spans, find_alias, map_alias};
+pub use alias::{Mapped, Spans, find_alias, map_alias, script_length};
 pub use expand::{Lookups, expand_script_group, is_variable};
 pub use name::{collapse_slashes, script_name};
 pub use resolve::{NotText, Resolved, dispatch_script, handler_script, resolve};
