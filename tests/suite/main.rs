@@ -11,6 +11,8 @@ mod applications;
 mod auth;
 mod buffers;
 mod chroot;
+mod command;
+mod command_refused;
 mod directives;
 mod dispatch;
 mod environ;

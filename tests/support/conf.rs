@@ -50,7 +50,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// Folder of httpd's modules.
-fn libexec() -> &'static Path {
+pub fn libexec() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| PathBuf::from(output_of(&apxs(), &["-q", "LIBEXECDIR"])))
 }

@@ -18,12 +18,15 @@
 //! | `load` | many clients at once while something is done to the server, and their count |
 //! | `tmpfs` | a file system that is soon full |
 //! | `curl` | TLS and HTTP/2 through `curl` |
+//! | `command` | the command `mod-wsgi-rs` and the servers it starts |
 //!
 //! Invariant: after every test its server has ended, nothing of it is left, and its error log holds
 //! no record of level warn or worse that the test did not declare.
 
 #[macro_use]
 mod macros;
+#[macro_use]
+pub mod command;
 pub mod conf;
 pub mod curl;
 pub mod daemon;

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::process;
+use wsgi_httpd::place::{make_folder, place};
+use wsgi_httpd::program;
+
 use crate::project::Project;
 use crate::python::Python;
 use crate::setup::{self, Needs};
@@ -29,22 +30,27 @@ pub(crate) fn stage(project: &Project, pythons: &[Python]) -> Result<()> {
 /// The same with another folder than the stage; the module in it.
 pub(crate) fn stage_in(project: &Project, folder: &Path, pythons: &[Python]) -> Result<PathBuf> {
     let started = Instant::now();
-    println!("xtask: building the module and the supervisor");
-    process::run(project.cargo("build").args([
+    println!("xtask: building the module, the supervisor and the command");
+    program::run(project.cargo("build").args([
         "--locked",
         "--release",
         "-p",
         "mod_wsgi_rs",
         "-p",
         "wsgi-supervisor",
+        "-p",
+        "wsgi-cli",
     ]))?;
     let release = project.target.join("release");
     let helpers = folder.join("mod_wsgi_rs");
     make_folder(folder)?;
     make_folder(&helpers)?;
 
-    let mut kept = vec!["wsgi-supervisor".to_owned()];
-    place(&release.join("wsgi-supervisor"), &helpers.join("wsgi-supervisor"))?;
+    let mut kept = Vec::new();
+    for program in ["wsgi-supervisor", "mod-wsgi-rs"] {
+        place(&release.join(program), &helpers.join(program))?;
+        kept.push(program.to_owned());
+    }
     for python in pythons {
         println!("xtask: building for Python {} ({})", python.version, python.path.display());
         let release = build_python(project, python)?;
@@ -77,7 +83,7 @@ fn build_python(project: &Project, python: &Python) -> Result<PathBuf> {
     };
     let mut command = for_python(project.cargo("build"), python);
     command.env("CARGO_TARGET_DIR", &target);
-    process::run(command.args([
+    program::run(command.args([
         "--locked",
         "--release",
         "-p",
@@ -92,31 +98,6 @@ fn build_python(project: &Project, python: &Python) -> Result<PathBuf> {
 pub(crate) fn for_python(mut command: Command, python: &Python) -> Command {
     command.env("PYO3_PYTHON", &python.path);
     command
-}
-
-/// A folder that every user may enter, whatever the umask is.
-fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("cannot open {} to other users", path.display()))
-}
-
-/// Copies a file to its place by a rename, because a running httpd may have the
-/// old one mapped. An unchanged file is left alone.
-pub(crate) fn place(from: &Path, to: &Path) -> Result<()> {
-    let new = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    if fs::read(to).is_ok_and(|old| old == new) {
-        return Ok(());
-    }
-    let is_program = fs::metadata(from)?.permissions().mode() & 0o100 != 0;
-    let mode = if is_program { 0o755 } else { 0o644 };
-    let mut name = to.as_os_str().to_owned();
-    name.push(format!(".new{}", std::process::id()));
-    let temporary = PathBuf::from(name);
-    fs::write(&temporary, new)
-        .and_then(|()| fs::set_permissions(&temporary, fs::Permissions::from_mode(mode)))
-        .and_then(|()| fs::rename(&temporary, to))
-        .with_context(|| format!("cannot write {}", to.display()))
 }
 
 /// Removes what an earlier build left for other interpreters: it may not fit this module.
@@ -140,31 +121,6 @@ fn remove_others(folder: &Path, kept: &[String]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_placed_program_is_for_everybody_and_replaces_by_rename() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        fs::write(&from, "one").unwrap();
-        fs::set_permissions(&from, fs::Permissions::from_mode(0o700)).unwrap();
-        place(&from, &to).unwrap();
-        let mapped = fs::File::open(&to).unwrap();
-        fs::write(&from, "two").unwrap();
-        place(&from, &to).unwrap();
-        assert_eq!(std::io::read_to_string(mapped).unwrap(), "one");
-        assert_eq!(fs::read_to_string(&to).unwrap(), "two");
-        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o755);
-    }
-
-    #[test]
-    fn a_placed_text_is_no_program() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        fs::write(&from, "text").unwrap();
-        fs::set_permissions(&from, fs::Permissions::from_mode(0o600)).unwrap();
-        place(&from, &to).unwrap();
-        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o644);
-    }
 
     #[test]
     fn leftovers_of_other_interpreters_go() {

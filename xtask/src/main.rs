@@ -1,7 +1,7 @@
 //! `cargo xtask`: the developer commands of mod_wsgi_rs.
 //!
-//! One file or folder per command; what several commands share (the repository, processes,
-//! httpd, Python, the set-up of the machine) has a file of its own beside them. Nothing here is
+//! One file or folder per command; what several commands share (the repository, Python,
+//! the set-up of the machine) has a file of its own beside them, or is in `wsgi-httpd`. Nothing here is
 //! part of the product.
 
 #![forbid(unsafe_code)]
@@ -10,11 +10,9 @@
 mod bench;
 mod build;
 mod cli;
-mod httpd;
 mod install;
 mod lint;
 mod matrix;
-mod process;
 mod project;
 mod python;
 mod serve;

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
+use wsgi_httpd::{is_root, program};
 
 use crate::project::Project;
-use crate::{httpd, process};
 
 /// The suite with the newest Pythons.
 const SUITE: &str = "forky";
@@ -44,14 +44,14 @@ pub(crate) fn run(project: &Project, filters: &[String]) -> Result<ExitCode> {
         println!("xtask: matrix is skipped: debootstrap cannot make {SUITE}, see above");
         return Ok(ExitCode::SUCCESS);
     }
-    let versions = process::output(&mut inside(project, &system, PYTHONS, PACKAGES))?;
+    let versions = program::output(&mut inside(project, &system, PYTHONS, PACKAGES))?;
     let versions: Vec<&str> = versions.split_whitespace().collect();
     println!("xtask: matrix: Python {} of {SUITE}", versions.join(", "));
     let mut failed = Vec::new();
     for version in versions {
         println!("\nxtask: matrix: Python {version}");
         let script = tests(project, version, filters);
-        if !process::succeeds(&mut inside(project, &system, &script, ""))? {
+        if !program::succeeds(&mut inside(project, &system, &script, ""))? {
             failed.push(version);
         }
     }
@@ -65,13 +65,13 @@ pub(crate) fn run(project: &Project, filters: &[String]) -> Result<ExitCode> {
 
 /// What keeps this machine from it.
 fn obstacle() -> Option<&'static str> {
-    if !httpd::is_root() {
+    if !is_root() {
         return Some("it needs root");
     }
-    if !process::exists("debootstrap") {
+    if !program::exists("debootstrap") {
         return Some("it needs debootstrap (Debian: apt-get install debootstrap)");
     }
-    (!process::exists("unshare")).then_some("it needs unshare (Debian: util-linux)")
+    (!program::exists("unshare")).then_some("it needs unshare (Debian: util-linux)")
 }
 
 /// Makes the system, unless it is there; false when that is not possible.
@@ -97,7 +97,7 @@ fn bootstrap(system: &Path) -> Result<bool> {
     if !scripts.join(SUITE).exists() {
         command.arg(scripts.join("sid"));
     }
-    if !process::succeeds(&mut command)? {
+    if !program::succeeds(&mut command)? {
         return Ok(false);
     }
     fs::write(stamp, "")?;

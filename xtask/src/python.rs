@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
+use wsgi_httpd::program;
 
 /// The interpreter used when none is named: the system's own, because the first `python3` on
 /// PATH may live in a home that httpd's user cannot enter.
@@ -24,7 +24,7 @@ impl Python {
     /// Asks an interpreter for its version.
     pub(crate) fn at(path: &Path) -> Result<Self> {
         let program = "import sys; print('%d.%d' % sys.version_info[:2])";
-        let version = process::output(Command::new(path).args(["-I", "-c", program]))
+        let version = program::output(Command::new(path).args(["-I", "-c", program]))
             .with_context(|| format!("{} is not a usable Python", path.display()))?;
         Ok(Self { path: path.to_path_buf(), version })
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::process;
 use crate::project::Project;
 use crate::test::{self, Part};
+use wsgi_httpd::program;
 
 /// Cases of each property test in a round; the default is 256.
 const PROPERTY_CASES: &str = "20000";
@@ -40,7 +40,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
             let mut command = test::command(project, &prepared, part, &options.tests.filters);
             command.arg("--include-ignored").env("PROPTEST_CASES", PROPERTY_CASES);
             command.env("WSGI_TEST_RESTARTS", options.restarts.to_string());
-            if !process::succeeds(&mut command)? {
+            if !program::succeeds(&mut command)? {
                 println!("xtask: soak FAILED in round {rounds}, {}", part.name());
                 return Ok(ExitCode::FAILURE);
             }

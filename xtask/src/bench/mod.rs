@@ -7,11 +7,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::httpd::Httpd;
 use crate::project::Project;
+use crate::python;
 use crate::setup::{self, Needs};
 use crate::test::{self, Part};
-use crate::{process, python};
+use wsgi_httpd::{Apxs, program};
 
 /// Runs the comparison, or with `is_gate` the check of what a request may cost; the arguments are
 /// those of the program that does it.
@@ -19,11 +19,11 @@ pub(crate) fn run(project: &Project, is_gate: bool, arguments: &[String]) -> Res
     setup::ensure(Needs::Bench)?;
     let parts: &[Part] = if is_gate { &[Part::Event] } else { &[Part::Event, Part::Original] };
     let prepared = test::prepare(project, parts)?;
-    let httpd = Httpd::new(None);
+    let httpd = Apxs::new(None);
     let program = if is_gate { "benches/gate.py" } else { "benches/run.py" };
     let mut command = Command::new(python::SYSTEM);
     command.arg(project.root.join(program)).arg("--ours").arg(project.module());
-    command.arg("--httpd").arg(httpd.program()?).arg("--moddir").arg(httpd.modules()?);
+    command.arg("--httpd").arg(httpd.httpd()?).arg("--moddir").arg(httpd.modules()?);
     if let Some(venv) = prepared.venv() {
         command.arg("--venv").arg(venv);
     }
@@ -32,6 +32,6 @@ pub(crate) fn run(project: &Project, is_gate: bool, arguments: &[String]) -> Res
         command.arg("--original").arg(original);
         command.arg("--peers").arg(peers.venv).arg("--unpacked").arg(peers.unpacked);
     }
-    let is_ok = process::succeeds(command.args(arguments))?;
+    let is_ok = program::succeeds(command.args(arguments))?;
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::project::Project;
 use crate::python::Python;
 use crate::test::fill_venv;
+use wsgi_httpd::program;
 
 /// From the Python registry: servers that take part when they can be installed.
 const SERVERS: [&str; 6] = ["gunicorn", "granian", "uwsgi", "waitress", "cheroot", "flup"];
@@ -65,22 +65,22 @@ fn once(folder: &Path, name: &str, work: impl FnOnce() -> Result<bool>) -> Resul
 fn install(venv: &Path, server: &str) -> Result<bool> {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    process::succeeds(pip.arg(server))
+    program::succeeds(pip.arg(server))
 }
 
 fn unpack(downloads: &Path, unpacked: &Path, module: &str) -> Result<bool> {
-    if !process::exists("apt-get") || !process::exists("dpkg") {
+    if !program::exists("apt-get") || !program::exists("dpkg") {
         return Ok(false);
     }
     let mut download = Command::new("apt-get");
-    if !process::succeeds(download.args(["download", "-q", module]).current_dir(downloads))? {
+    if !program::succeeds(download.args(["download", "-q", module]).current_dir(downloads))? {
         return Ok(false);
     }
     for entry in fs::read_dir(downloads)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(&format!("{module}_")) {
             fs::create_dir_all(unpacked)?;
-            return process::succeeds(
+            return program::succeeds(
                 Command::new("dpkg").arg("-x").arg(entry.path()).arg(unpacked),
             );
         }

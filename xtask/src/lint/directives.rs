@@ -1,4 +1,5 @@
-//! docs/directives.md and docs/daemon-options.md are what the tables of directives and options say.
+//! The generated pages of docs/ are what the tables say that they come from: of directives and of
+//! options, and the command line of `mod-wsgi-rs`.
 
 use std::fs;
 
@@ -6,19 +7,25 @@ use anyhow::{Context, Result};
 
 use super::Findings;
 use super::tree::Tree;
-use crate::process;
 use crate::project::Project;
+use wsgi_httpd::program;
 
-/// The generated pages: the file, and what the generator calls it.
-const PAGES: [(&str, &str); 2] =
-    [("docs/directives.md", "directives"), ("docs/daemon-options.md", "daemon-options")];
+/// The generated pages: the file, and the arguments of `cargo run` that print it.
+const PAGES: [(&str, &[&str]); 3] = [
+    ("docs/directives.md", &["-p", "wsgi-core", "--example", "directives-doc", "--", "directives"]),
+    (
+        "docs/daemon-options.md",
+        &["-p", "wsgi-core", "--example", "directives-doc", "--", "daemon-options"],
+    ),
+    ("docs/command.md", &["-p", "wsgi-cli", "--", "reference"]),
+];
 
 /// Findings: pages that differ from what the tables generate.
 pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
     let mut findings = Findings::new();
-    for (file, name) in PAGES {
+    for (file, arguments) in PAGES {
         let present = tree.file(file).map(|file| file.text.as_str()).unwrap_or_default();
-        if present != page(project, name)? {
+        if present != page(project, arguments)? {
             findings.push(format!("{file} is out of date: run cargo xtask lint --write"));
         }
     }
@@ -27,16 +34,15 @@ pub(crate) fn check(project: &Project, tree: &Tree) -> Result<Findings> {
 
 /// Writes the pages anew.
 pub(crate) fn write(project: &Project) -> Result<()> {
-    for (file, name) in PAGES {
-        fs::write(project.root.join(file), page(project, name)?)?;
+    for (file, arguments) in PAGES {
+        fs::write(project.root.join(file), page(project, arguments)?)?;
     }
     Ok(())
 }
 
 /// What the tables generate.
-fn page(project: &Project, name: &str) -> Result<String> {
+fn page(project: &Project, arguments: &[&str]) -> Result<String> {
     let mut generator = project.cargo("run");
-    generator.args(["--locked", "--quiet", "-p", "wsgi-core", "--example", "directives-doc"]);
-    let text = process::output(generator.args(["--", name]));
+    let text = program::output(generator.args(["--locked", "--quiet"]).args(arguments));
     Ok(text.context("cannot generate the page")? + "\n")
 }

@@ -5,13 +5,13 @@ use anyhow::Result;
 use super::Findings;
 use super::tree::Tree;
 use crate::build;
-use crate::process;
 use crate::project::Project;
 use crate::python::Python;
+use wsgi_httpd::program;
 
 /// Findings: files that rustfmt would change.
 pub(crate) fn check_format(project: &Project, _: &Tree) -> Result<Findings> {
-    let is_ok = process::succeeds(project.cargo("fmt").args(["--all", "--check"]))?;
+    let is_ok = program::succeeds(project.cargo("fmt").args(["--all", "--check"]))?;
     Ok(if is_ok { Findings::new() } else { vec!["run cargo fmt --all".to_owned()] })
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn check_clippy(project: &Project, _: &Tree) -> Result<Findings> {
     for python in Python::chosen(&[])? {
         let mut command = build::for_python(project.cargo("clippy"), &python);
         command.args(["--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-        ok &= process::succeeds(&mut command)?;
+        ok &= program::succeeds(&mut command)?;
     }
     Ok(if ok { Findings::new() } else { vec!["clippy's words are above".to_owned()] })
 }

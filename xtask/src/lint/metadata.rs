@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::process;
 use crate::project::Project;
+use wsgi_httpd::program;
 
 /// One package, ours or a dependency.
 #[derive(Debug)]
@@ -23,12 +23,12 @@ pub(crate) struct Package {
 
 /// All packages that are built on this machine.
 pub(crate) fn packages(project: &Project) -> Result<Vec<Package>> {
-    let version = process::output(std::process::Command::new("rustc").arg("-vV"))?;
+    let version = program::output(std::process::Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let mut command = project.cargo("metadata");
     command.args(["--locked", "--format-version", "1", "--filter-platform"]);
     command.arg(host.context("rustc does not name its host")?);
-    let metadata: Value = serde_json::from_str(&process::output(&mut command)?)?;
+    let metadata: Value = serde_json::from_str(&program::output(&mut command)?)?;
     let packages = metadata.get("packages").and_then(Value::as_array);
     Ok(packages.context("cargo metadata lists no packages")?.iter().map(package).collect())
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::source;
-use crate::process;
 use crate::project::Project;
+use wsgi_httpd::program;
 
 /// One text file.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Tree {
     pub(crate) fn read(project: &Project) -> Result<Self> {
         let mut git = Command::new("git");
         git.current_dir(&project.root).args(["ls-files", "-z", "-c", "-o", "--exclude-standard"]);
-        let listing = process::output(&mut git)?;
+        let listing = program::output(&mut git)?;
         let mut files: Vec<File> = listing
             .split('\0')
             .filter_map(|path| {

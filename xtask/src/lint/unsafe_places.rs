@@ -24,7 +24,12 @@ const ALLOWED: &[&str] = &[
 ];
 
 /// Crates that forbid it themselves, so that the compiler checks too.
-const FORBIDDING: &[&str] = &["crates/core/src/lib.rs", "xtask/src/main.rs"];
+const FORBIDDING: &[&str] = &[
+    "crates/cli/src/main.rs",
+    "crates/core/src/lib.rs",
+    "crates/httpd/src/lib.rs",
+    "xtask/src/main.rs",
+];
 
 /// Findings: `unsafe` elsewhere, and a missing `forbid`.
 pub(crate) fn check(_: &Project, tree: &Tree) -> Result<Findings> {

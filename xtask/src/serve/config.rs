@@ -4,17 +4,19 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+
+use wsgi_httpd::Apxs;
+use wsgi_httpd::word::quoted;
 
 use super::folder::Folder;
-use crate::httpd::Httpd;
 
 /// Modules that some systems build into httpd and others load: loaded where they are files.
 const MODULES: &[&str] = &["mpm_event", "unixd", "log_config", "authz_core"];
 
 /// Writes `httpd.conf` into the folder.
 pub(crate) fn write(folder: &Folder, port: u16, is_embedded: bool) -> Result<()> {
-    let text = text(folder, &Httpd::new(None).modules()?, port, is_embedded)?;
+    let text = text(folder, &Apxs::new(None).modules()?, port, is_embedded)?;
     fs::write(folder.root().join("httpd.conf"), text)?;
     Ok(())
 }
@@ -63,25 +65,4 @@ fn text(folder: &Folder, modules: &Path, port: u16, is_embedded: bool) -> Result
         quoted(above)?
     )?;
     Ok(conf)
-}
-
-/// A path as one word of a configuration line.
-fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_string_lossy();
-    if text.contains(['"', '\\', '\n']) || text.contains("${") {
-        bail!("httpd's configuration cannot name the path {text:?}");
-    }
-    Ok(format!("\"{text}\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_with_spaces_is_one_word_and_a_quote_is_refused() {
-        assert_eq!(quoted(Path::new("/srv/my site")).unwrap(), "\"/srv/my site\"");
-        assert!(quoted(Path::new("/srv/\"")).is_err());
-        assert!(quoted(Path::new("/srv/${HOME}")).is_err());
-    }
 }

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::StatVfsMountFlags;
 use tempfile::TempDir;
 
-use super::access;
-use crate::httpd::User;
+use wsgi_httpd::{User, access};
+
 use crate::project::Project;
 
 /// More than this in the folder of a script is no application but somebody's home.

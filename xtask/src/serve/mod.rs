@@ -1,33 +1,27 @@
 //! `cargo xtask serve`: an application under a private httpd in the foreground.
 //!
-//! `port` finds a free port, `folder` makes the private ServerRoot and copies what httpd's
-//! user could not reach, `config` writes its configuration, `server` starts and stops httpd,
-//! `log` shows what it logs. Everything is gone when the command ends.
+//! `folder` makes the private ServerRoot and copies what httpd's user could not reach, `config`
+//! writes its configuration, `server` starts httpd. Everything is gone when the command ends.
 
-mod access;
 mod config;
 mod folder;
-mod log;
-mod port;
 mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use anyhow::{Result, bail};
+use wsgi_httpd::server::{End, PATIENCE};
+use wsgi_httpd::{Log, Stop, User, is_root, port};
 
+use crate::build;
 use crate::project::Project;
 use crate::python::Python;
 use crate::setup::{self, Needs};
-use crate::{build, httpd};
 use folder::Folder;
-use log::Log;
-use server::{Outcome, Server};
+use server::{Outcome, Started};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -38,27 +32,6 @@ pub(crate) struct Options {
     pub(crate) port: Option<u16>,
     /// Serve inside httpd's children.
     pub(crate) is_embedded: bool,
-}
-
-/// Set when the user wants the server to end.
-#[derive(Debug, Clone)]
-pub(crate) struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Catches the signals by which a terminal or a supervisor ends a program.
-    fn on_signals() -> Result<Self> {
-        let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&flag))
-                .context("cannot catch signals")?;
-        }
-        Ok(Self(flag))
-    }
-
-    /// Whether the end was asked for.
-    fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Sets the machine up, builds, serves until a signal comes, and cleans up.
@@ -74,7 +47,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
     build::stage(project, &Python::chosen(&[])?)?;
 
     let stop = Stop::on_signals()?;
-    let user = if httpd::is_root() { httpd::User::of_httpd() } else { None };
+    let user = if is_root() { User::of_httpd() } else { None };
     let folder = Folder::new(project, &script, options.script.is_none(), user)?;
     let result = serve(&folder, options, &stop);
     folder.remove()?;
@@ -89,22 +62,22 @@ fn serve(folder: &Folder, options: &Options, stop: &Stop) -> Result<ExitCode> {
             continue;
         }
         config::write(folder, port, options.is_embedded)?;
-        let mut server = Server::start(folder)?;
-        match server.wait_until_it_answers(port, stop, &mut log)? {
+        let mut started = Started::new(folder)?;
+        match started.wait_until_it_answers(port, stop, &mut log)? {
             Outcome::PortTaken if options.port.is_none() => continue,
             Outcome::PortTaken => bail!("port {port} was taken while httpd started"),
-            Outcome::Stopped => return stopped(server, &mut log),
+            Outcome::Stopped => return stopped(started, &mut log),
             Outcome::Answers(status) => announce(port, status, options.port.is_none()),
         }
         while !stop.is_wanted() {
             log.show();
-            if let Some(status) = server.ended()? {
+            if let Some(status) = started.server.ended()? {
                 log.show();
                 bail!("httpd ended by itself ({status})");
             }
             thread::sleep(Duration::from_millis(100));
         }
-        return stopped(server, &mut log);
+        return stopped(started, &mut log);
     }
     bail!("no free port found from {} on; name one with --port", port::FIRST);
 }
@@ -121,9 +94,11 @@ fn announce(port: u16, status: u16, was_chosen_by_us: bool) {
 }
 
 /// The end the user asked for.
-fn stopped(mut server: Server, log: &mut Log) -> Result<ExitCode> {
+fn stopped(mut started: Started, log: &mut Log) -> Result<ExitCode> {
     println!("\nxtask: stopping httpd");
-    server.stop()?;
+    if started.server.stop()? == End::Killed {
+        eprintln!("xtask: httpd did not stop within {} s, it was killed", PATIENCE.as_secs());
+    }
     log.show();
     Ok(ExitCode::SUCCESS)
 }

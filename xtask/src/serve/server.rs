@@ -1,26 +1,20 @@
-//! The private httpd: start, wait for its first answer, stop.
+//! The private httpd of `serve`: its start up to the first answer.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal};
+use anyhow::{Result, bail};
+use wsgi_httpd::{Apxs, Log, Server, Stop};
 
-use super::Stop;
 use super::folder::Folder;
-use super::log::Log;
-use crate::httpd::Httpd;
 
 /// How long the first answer may take: the application is imported for it.
 const START: Duration = Duration::from_secs(60);
-
-/// How long httpd may take to stop before it is killed.
-const END: Duration = Duration::from_secs(20);
 
 /// What became of a start.
 #[derive(Debug)]
@@ -33,21 +27,22 @@ pub(crate) enum Outcome {
     Stopped,
 }
 
-/// A running httpd; stopped when dropped.
+/// A server that has been started, and where its first words go.
 #[derive(Debug)]
-pub(crate) struct Server {
-    child: Child,
-    output: std::path::PathBuf,
+pub(crate) struct Started {
+    /// The server.
+    pub(crate) server: Server,
+    output: PathBuf,
 }
 
-impl Server {
-    /// Starts httpd in the foreground of a process group of its own, so that a Ctrl-C reaches
-    /// us alone and httpd is stopped in order.
-    pub(crate) fn start(folder: &Folder) -> Result<Self> {
+impl Started {
+    /// Starts httpd in the folder.
+    pub(crate) fn new(folder: &Folder) -> Result<Self> {
         let root = folder.root();
         let output = root.join("logs/output");
         let written = File::create(&output)?;
-        let child = Command::new(Httpd::new(None).program()?)
+        let mut command = Command::new(Apxs::new(None).httpd()?);
+        command
             .arg("-d")
             .arg(root)
             .arg("-f")
@@ -58,13 +53,9 @@ impl Server {
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LANG", "C.UTF-8")
             .current_dir(root)
-            .process_group(0)
-            .stdin(Stdio::null())
             .stdout(written.try_clone()?)
-            .stderr(written)
-            .spawn()
-            .context("cannot start httpd")?;
-        Ok(Self { child, output })
+            .stderr(written);
+        Ok(Self { server: Server::start(&mut command)?, output })
     }
 
     /// Asks for `/` until an answer comes.
@@ -80,7 +71,7 @@ impl Server {
             if stop.is_wanted() {
                 return Ok(Outcome::Stopped);
             }
-            if let Some(status) = self.ended()? {
+            if let Some(status) = self.server.ended()? {
                 log.show();
                 let said = fs::read_to_string(&self.output).unwrap_or_default();
                 if said.contains("could not bind to address") {
@@ -96,38 +87,6 @@ impl Server {
         }
         log.show();
         bail!("httpd started, but nothing answered on port {port} within {} s", START.as_secs());
-    }
-
-    /// The exit status, when httpd has ended.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child.try_wait().context("cannot wait for httpd")
-    }
-
-    /// Stops httpd and waits for it; kills its process group when it does not listen.
-    pub(crate) fn stop(&mut self) -> Result<()> {
-        if self.ended()?.is_some() {
-            return Ok(());
-        }
-        let pid = Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, Signal::TERM).context("cannot stop httpd")?;
-        let asked = Instant::now();
-        while asked.elapsed() < END {
-            if self.ended()?.is_some() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        eprintln!("xtask: httpd did not stop within {} s, killing it", END.as_secs());
-        rustix::process::kill_process_group(pid, Signal::KILL).context("cannot kill httpd")?;
-        self.child.wait().context("cannot wait for httpd")?;
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Only errors on the way out get here with a running httpd, and those are reported.
-        let _ = self.stop();
     }
 }
 

@@ -9,7 +9,9 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{httpd, process, python};
+use wsgi_httpd::{is_root, program};
+
+use crate::python;
 pub(crate) use packages::Needs;
 
 /// Makes sure that the system packages are there. Touches neither network nor system when
@@ -29,10 +31,10 @@ pub(crate) fn ensure(needs: Needs) -> Result<()> {
         );
     };
     println!("xtask: installing system packages: {}", missing.join(" "));
-    let _ = process::succeeds(&mut apt(prefix, &["update"]))?; // an unreachable extra source is no reason to stop
+    let _ = program::succeeds(&mut apt(prefix, &["update"]))?; // an unreachable extra source is no reason to stop
     let mut words = vec!["install", "--yes", "--no-install-recommends"];
     words.extend(missing.iter().map(String::as_str));
-    process::run(&mut apt(prefix, &words))?;
+    program::run(&mut apt(prefix, &words))?;
     match packages::missing(needs)? {
         still if still.is_empty() => Ok(()),
         still => bail!("apt-get ended well, but these are still missing: {}", still.join(" ")),
@@ -41,12 +43,12 @@ pub(crate) fn ensure(needs: Needs) -> Result<()> {
 
 /// How to become root without asking: not at all, or by sudo.
 fn privilege() -> Option<&'static [&'static str]> {
-    if httpd::is_root() {
+    if is_root() {
         return Some(&[]);
     }
     let mut sudo = Command::new("sudo");
     sudo.args(["-n", "true"]).stderr(std::process::Stdio::null());
-    match process::succeeds(&mut sudo) {
+    match program::succeeds(&mut sudo) {
         Ok(true) => Some(&["sudo", "-n"]),
         _ => None,
     }
@@ -72,8 +74,8 @@ fn apt(prefix: &[&str], words: &[&str]) -> Command {
 /// On other systems: says what is needed, in the words of Debian, when it is not there.
 fn check_by_hand(needs: Needs) -> Result<()> {
     let tools = packages::tools(needs);
-    let missing: Vec<_> = tools.iter().filter(|tool| !process::exists(tool)).copied().collect();
-    if missing.is_empty() && process::exists(python::SYSTEM) {
+    let missing: Vec<_> = tools.iter().filter(|tool| !program::exists(tool)).copied().collect();
+    if missing.is_empty() && program::exists(python::SYSTEM) {
         return Ok(());
     }
     bail!(
@@ -92,8 +94,8 @@ mod tests {
     #[test]
     fn apt_is_called_without_questions() {
         let command = apt(&["sudo", "-n"], &["update"]);
-        let text = process::text(&command);
+        let text = program::text(&command);
         assert!(text.starts_with("sudo -n env DEBIAN_FRONTEND=noninteractive apt-get "), "{text}");
-        assert!(process::text(&apt(&[], &["update"])).starts_with("env DEBIAN_FRONTEND"));
+        assert!(program::text(&apt(&[], &["update"])).starts_with("env DEBIAN_FRONTEND"));
     }
 }

@@ -15,11 +15,12 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use wsgi_httpd::program;
 
+use crate::build;
 use crate::project::Project;
 use crate::python::Python;
 use crate::setup::{self, Needs};
-use crate::{build, process};
 pub(crate) use part::Part;
 pub(crate) use venv::fill as fill_venv;
 
@@ -73,7 +74,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
     for part in parts {
         println!("\nxtask: test {}: {}", part.name(), part.explanation());
         let started = Instant::now();
-        let is_ok = process::succeeds(&mut command(project, &prepared, part, &options.filters))?;
+        let is_ok = program::succeeds(&mut command(project, &prepared, part, &options.filters))?;
         ended.push(Ended { part, is_ok, took: started.elapsed() });
     }
     println!();
@@ -175,20 +176,20 @@ mod tests {
         assert_eq!(env_of(&ours, "MPM").unwrap(), "worker");
         assert!(env_of(&ours, "MOD_WSGI_SO").unwrap().ends_with("mod_wsgi_rs.so"));
         assert_eq!(env_of(&ours, "WSGI_ORIGINAL"), None);
-        assert!(process::text(&ours).ends_with("-- mpm"));
+        assert!(program::text(&ours).ends_with("-- mpm"));
         let original = command(&project, &prepared(), Part::Original, &[]);
         assert_eq!(env_of(&original, "MOD_WSGI_SO").unwrap(), "/original.so");
         assert_eq!(env_of(&original, "WSGI_ORIGINAL").unwrap(), "1");
         let others = command(&project, &prepared(), Part::Pythons, &[]);
         assert_eq!(env_of(&others, "MOD_WSGI_SO").unwrap(), "/others.so");
         assert_eq!(env_of(&others, "WSGI_TEST_PYTHONS").unwrap(), "3.12=/p");
-        assert!(process::text(&others).ends_with("-- pythons::"));
+        assert!(program::text(&others).ends_with("-- pythons::"));
     }
 
     #[test]
     fn the_words_of_the_user_replace_those_of_the_part() {
         let words = ["hello".to_owned()];
-        let text = process::text(&command(&Project::find(), &prepared(), Part::Prefork, &words));
+        let text = program::text(&command(&Project::find(), &prepared(), Part::Prefork, &words));
         assert!(text.ends_with("-- hello"), "{text}");
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::venv;
-use crate::httpd::Httpd;
 use crate::project::Project;
 use crate::python::Python;
+use wsgi_httpd::Apxs;
 
 /// The release whose behaviour is the contract.
 const VERSION: &str = "6.1.1";
@@ -21,7 +21,7 @@ pub(crate) fn ensure(project: &Project, python: &Python) -> Result<PathBuf> {
     let venv_folder = folder.join("venv");
     venv::fill(&venv_folder, python, &stamp, |pip| {
         pip.args(["--no-binary", "mod-wsgi"]).arg(format!("mod-wsgi=={VERSION}"));
-        pip.env("APXS", Httpd::new(None).apxs());
+        pip.env("APXS", Apxs::new(None).path());
     })?;
     let module = folder.join("mod_wsgi.so");
     fs::copy(built(&venv_folder, python)?, &module).context("cannot copy the original's module")?;

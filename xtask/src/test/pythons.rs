@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use wsgi_httpd::program;
 
+use crate::build;
 use crate::project::Project;
 use crate::python::Python;
-use crate::{build, process};
 
 /// The oldest minor version of the contract.
 const OLDEST: u8 = 10;
@@ -82,7 +83,7 @@ fn candidates() -> Vec<PathBuf> {
 
 /// What a program says about itself, if it is a Python that can be built for.
 fn ask(program: &Path) -> Option<Found> {
-    let said = process::output(Command::new(program).args(["-I", "-c", QUESTION])).ok()?;
+    let said = program::output(Command::new(program).args(["-I", "-c", QUESTION])).ok()?;
     parse(&said)
 }
 
@@ -129,8 +130,8 @@ fn open_to_all(project: &Project, found: &Found) -> Result<Option<PathBuf>> {
         fs::remove_dir_all(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
     }
     fs::create_dir_all(copy.parent().unwrap_or(&copy))?;
-    process::run(Command::new("cp").arg("-a").arg(&found.prefix).arg(&copy))?;
-    process::run(Command::new("chmod").args(["-R", "a+rX"]).arg(&copy))?;
+    program::run(Command::new("cp").arg("-a").arg(&found.prefix).arg(&copy))?;
+    program::run(Command::new("chmod").args(["-R", "a+rX"]).arg(&copy))?;
     relocate(&copy, &source, found.minor)?;
     fs::write(&stamp, source)?;
     Ok(Some(copy))

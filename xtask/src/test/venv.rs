@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::project::Project;
 use crate::python::Python;
+use wsgi_httpd::program;
 
 /// The venv of the suite: made anew when its list of packages has changed.
 pub(crate) fn ensure(project: &Project, python: &Python) -> Result<PathBuf> {
@@ -38,11 +38,11 @@ pub(crate) fn fill(
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    process::run(Command::new(&python.path).args(["-m", "venv"]).arg(folder))?;
+    program::run(Command::new(&python.path).args(["-m", "venv"]).arg(folder))?;
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
     packages(&mut pip);
-    process::run(&mut pip)?;
+    program::run(&mut pip)?;
     fs::write(&stamp_file, stamp)?;
     Ok(())
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::httpd::User;
+use crate::User;
 
 const READ: u32 = 4;
 const ENTER: u32 = 1;
 
 /// Whether the user may enter every folder above the path and read what is there. With no
 /// user httpd runs as ourselves, and may what we may.
-pub(crate) fn may_read(path: &Path, user: Option<&User>) -> bool {
+pub fn may_read(path: &Path, user: Option<&User>) -> bool {
     let Some(user) = user else { return true };
     let needed = if path.is_dir() { READ | ENTER } else { READ };
     allows(path, user, needed) && may_enter(path.parent(), user)

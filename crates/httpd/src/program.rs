@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Runs a command whose output the user sees; an error when it does not end with 0.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     if succeeds(command)? {
         return Ok(());
     }
@@ -14,14 +14,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a command whose output the user sees and tells whether it ended with 0.
-pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
+pub fn succeeds(command: &mut Command) -> Result<bool> {
     command.stdin(Stdio::null());
     let status = command.status().with_context(|| format!("cannot start {}", text(command)))?;
     Ok(status.success())
 }
 
 /// Runs a command and returns what it wrote to standard output, without the last line end.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null());
     let output = command.output().with_context(|| format!("cannot start {}", text(command)))?;
     if !output.status.success() {
@@ -32,7 +32,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Whether a program can be started at all.
-pub(crate) fn exists(program: &str) -> bool {
+pub fn exists(program: &str) -> bool {
     let started = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
@@ -43,13 +43,13 @@ pub(crate) fn exists(program: &str) -> bool {
 }
 
 /// A command as one would type it, for messages.
-pub(crate) fn text(command: &Command) -> String {
+pub fn text(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
 /// Puts quotes around a word that a shell would split or expand.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

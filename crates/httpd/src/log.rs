@@ -6,25 +6,25 @@ use std::path::PathBuf;
 
 /// A log file and how far it was shown.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub struct Log {
     path: PathBuf,
     shown: u64,
 }
 
 impl Log {
     /// Starts at the beginning of a file that need not exist yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf) -> Self {
         Self { path, shown: 0 }
     }
 
     /// Prints the whole lines added since the last call.
-    pub(crate) fn show(&mut self) {
+    pub fn show(&mut self) {
         // A log that cannot be read or shown must not end the server.
         let _ = io::stderr().write_all(&self.added());
     }
 
     /// The whole lines added since the last call.
-    pub(crate) fn added(&mut self) -> Vec<u8> {
+    pub fn added(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.shown))?;

@@ -8,18 +8,18 @@ use anyhow::{Context, Result};
 
 /// What one `install` put where.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Manifest {
+pub(super) struct Manifest {
     paths: Vec<PathBuf>,
 }
 
 impl Manifest {
     /// An empty list.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// The list in a module folder; empty when there is none.
-    pub(crate) fn read(modules: &Path) -> Result<Self> {
+    pub(super) fn read(modules: &Path) -> Result<Self> {
         let file = file(modules);
         match fs::read_to_string(&file) {
             Ok(text) => Ok(Self { paths: text.lines().map(PathBuf::from).collect() }),
@@ -29,39 +29,39 @@ impl Manifest {
     }
 
     /// Adds an installed file.
-    pub(crate) fn add(&mut self, path: PathBuf) {
+    pub(super) fn add(&mut self, path: PathBuf) {
         self.paths.push(path);
     }
 
     /// Whether nothing is installed.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
 
     /// Whether this file was installed by us.
-    pub(crate) fn contains(&self, path: &Path) -> bool {
+    pub(super) fn contains(&self, path: &Path) -> bool {
         self.paths.iter().any(|known| known == path)
     }
 
     /// All installed files.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.paths.iter().map(PathBuf::as_path)
     }
 
     /// What is in this list and not in the other.
-    pub(crate) fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Path> {
+    pub(super) fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Path> {
         self.paths().filter(|path| !other.contains(path))
     }
 
     /// Writes the list into a module folder.
-    pub(crate) fn write(&self, modules: &Path) -> Result<()> {
+    pub(super) fn write(&self, modules: &Path) -> Result<()> {
         let lines: String = self.paths().map(|path| format!("{}\n", path.display())).collect();
         let file = file(modules);
         fs::write(&file, lines).with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// Removes the list and the folder it is in.
-    pub(crate) fn remove(modules: &Path) -> Result<()> {
+    pub(super) fn remove(modules: &Path) -> Result<()> {
         fs::remove_file(file(modules))?;
         match fs::remove_dir(folder(modules)) {
             // Somebody else's file in our folder is not ours to remove.

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::{Result, anyhow};
 
 /// The port tried first.
-pub(crate) const FIRST: u16 = 8000;
+pub const FIRST: u16 = 8000;
 
 /// How many ports are tried when none was named.
 const TRIES: u16 = 100;
 
 /// The ports to try in order: the named one only, or the first and those after it.
-pub(crate) fn candidates(named: Option<u16>) -> impl Iterator<Item = u16> {
+pub fn candidates(named: Option<u16>) -> impl Iterator<Item = u16> {
     match named {
         Some(port) => port..=port,
         None => FIRST..=FIRST.saturating_add(TRIES),
@@ -19,7 +19,7 @@ pub(crate) fn candidates(named: Option<u16>) -> impl Iterator<Item = u16> {
 }
 
 /// An error when somebody else has the port.
-pub(crate) fn check(port: u16) -> Result<()> {
+pub fn check(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
         Err(error) => Err(anyhow!(

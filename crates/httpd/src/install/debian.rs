@@ -10,44 +10,47 @@ use super::manifest::Manifest;
 /// Stands for the module file in `conf/wsgi_rs.load`.
 const PLACEHOLDER: &str = "@MODULE@";
 
+/// The line that loads the module.
+const LOAD: &str = include_str!("../../../../conf/wsgi_rs.load");
+
+/// The commented settings that the administrator may change.
+const CONF: &str = include_str!("../../../../conf/wsgi_rs.conf");
+
 /// A configuration folder with Debian's `mods-available`.
 #[derive(Debug)]
-pub(crate) struct Enabling {
+pub(super) struct Enabling {
     available: PathBuf,
     enabled: PathBuf,
 }
 
 impl Enabling {
     /// Debian's folders, if this httpd has them.
-    pub(crate) fn of(configuration: &Path) -> Option<Self> {
+    pub(super) fn of(configuration: &Path) -> Option<Self> {
         let available = configuration.join("mods-available");
         available.is_dir().then(|| Self { available, enabled: configuration.join("mods-enabled") })
     }
 
     /// Writes `wsgi_rs.load` and, unless the administrator has changed it, `wsgi_rs.conf`.
-    pub(crate) fn install(
+    pub(super) fn install(
         &self,
-        conf: &Path,
         modules: &Path,
         old: &Manifest,
         new: &mut Manifest,
-    ) -> Result<()> {
-        let load = read(&conf.join("wsgi_rs.load"))?;
+    ) -> Result<String> {
         let module = modules.join("mod_wsgi_rs.so");
-        let load = load.replace(PLACEHOLDER, &module.display().to_string());
+        let load = LOAD.replace(PLACEHOLDER, &module.display().to_string());
         self.write("wsgi_rs.load", &load, new)?;
 
-        let text = read(&conf.join("wsgi_rs.conf"))?;
         let path = self.available.join("wsgi_rs.conf");
         match fs::read_to_string(&path) {
-            Ok(present) if present != text => {
-                println!("xtask: keeping {}, it was changed", path.display());
+            Ok(present) if present != CONF => {
+                let said = format!("Keeping {}, it was changed.\n", path.display());
                 if old.contains(&path) {
                     new.add(path);
                 }
-                Ok(())
+                Ok(said)
             }
-            _ => self.write("wsgi_rs.conf", &text, new),
+            _ => self.write("wsgi_rs.conf", CONF, new).map(|()| String::new()),
         }
     }
 
@@ -60,7 +63,7 @@ impl Enabling {
     }
 
     /// An error while the module is enabled: without its files httpd would not start again.
-    pub(crate) fn check_disabled(&self) -> Result<()> {
+    pub(super) fn check_disabled(&self) -> Result<()> {
         let link = self.enabled.join("wsgi_rs.load");
         if link.symlink_metadata().is_ok() {
             bail!("the module is enabled ({}): run a2dismod wsgi_rs first", link.display());
@@ -69,17 +72,13 @@ impl Enabling {
     }
 
     /// Says what to do next.
-    pub(crate) fn explain(&self) {
-        println!("Enable it with\n");
+    pub(super) fn next_steps(&self) -> String {
+        let mut text = "Enable it with\n\n".to_owned();
         if self.enabled.join("wsgi.load").symlink_metadata().is_ok() {
-            println!("    a2dismod wsgi      # the two modules cannot be loaded together");
+            text += "    a2dismod wsgi      # the two modules cannot be loaded together\n";
         }
-        println!("    a2enmod wsgi_rs\n\nand restart httpd.");
+        text + "    a2enmod wsgi_rs\n\nand restart httpd.\n"
     }
-}
-
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]
@@ -87,7 +86,6 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::project::Project;
 
     fn debian() -> (tempfile::TempDir, Enabling) {
         let folder = tempfile::tempdir().unwrap();
@@ -101,9 +99,8 @@ mod tests {
     #[test]
     fn the_load_file_names_the_module_and_conflicts_with_the_original() {
         let (folder, enabling) = debian();
-        let conf = Project::find().root.join("conf");
         let mut manifest = Manifest::new();
-        enabling.install(&conf, Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
+        enabling.install(Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
         let load = fs::read_to_string(folder.path().join("mods-available/wsgi_rs.load")).unwrap();
         assert!(load.contains("\nLoadModule wsgi_module /mods/mod_wsgi_rs.so\n"), "{load}");
         assert!(load.starts_with("# Conflicts: wsgi\n"), "{load}");
@@ -115,9 +112,8 @@ mod tests {
         let (folder, enabling) = debian();
         let path = folder.path().join("mods-available/wsgi_rs.conf");
         fs::write(&path, "mine").unwrap();
-        let conf = Project::find().root.join("conf");
         let mut manifest = Manifest::new();
-        enabling.install(&conf, Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
+        enabling.install(Path::new("/mods"), &Manifest::new(), &mut manifest).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
         assert!(!manifest.contains(&path));
     }

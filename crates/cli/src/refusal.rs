@@ -1,0 +1,67 @@
+//! httpd's words about a configuration it refuses, as one line that says what to do.
+
+use wsgi_httpd::Httpd;
+
+/// The line. `said` is what `httpd -t` wrote; nothing it said is lost that could help.
+pub(crate) fn explain(said: &str, httpd: &Httpd) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let all = lines.join(" ");
+    module_mismatch(&all)
+        .or_else(|| unknown_directive(&lines, httpd))
+        .unwrap_or_else(|| plain(&lines))
+}
+
+/// A module that was built for another httpd.
+fn module_mismatch(all: &str) -> Option<String> {
+    let is_other = all.contains("not compatible with this version of Apache");
+    let is_garbled = all.contains("is garbled");
+    let numbers = all.split("(found ").nth(1).and_then(|rest| rest.split(')').next());
+    (is_other || is_garbled).then(|| {
+        let numbers = numbers.unwrap_or("another module magic number");
+        format!(
+            "a module was built for another httpd (found {numbers}): install mod_wsgi_rs for this httpd, or \
+             name the one it was built for with --httpd-executable; httpd says: {all}"
+        )
+    })
+}
+
+/// A directive of a module that is not loaded.
+fn unknown_directive(lines: &[&str], httpd: &Httpd) -> Option<String> {
+    let said = lines.iter().find_map(|line| line.split("Invalid command '").nth(1))?;
+    let name = said.split('\'').next()?;
+    let place = lines.iter().find_map(|line| line.split("Syntax error on ").nth(1)).unwrap_or("");
+    let place = place.trim_end_matches(':');
+    let file = httpd.module_with(name);
+    let advice = match file.as_deref().and_then(|file| Some((file, file.file_stem()?.to_str()?))) {
+        Some((path, stem)) => {
+            let module = stem.trim_start_matches("mod_");
+            format!(
+                "its module is not loaded: add LoadModule {module}_module {} before it",
+                path.display()
+            )
+        }
+        None => format!("no module in {} has it: check its spelling", httpd.modules.display()),
+    };
+    Some(format!("{name} on {place}: {advice}"))
+}
+
+/// Everything else in one line, without the addresses of the source.
+fn plain(lines: &[&str]) -> String {
+    let useful: Vec<String> = lines
+        .iter()
+        .filter(|line| !line.contains("AH00558") && **line != "Syntax OK")
+        .map(|line| without_code(line).to_owned())
+        .collect();
+    match useful.is_empty() {
+        true => "httpd refuses the configuration without a word: run httpd -t".to_owned(),
+        false => useful.join(" "),
+    }
+}
+
+/// A line without httpd's own number in front (`AH00526: `).
+fn without_code(line: &str) -> &str {
+    match line.split_once(": ") {
+        Some((code, rest)) if code.starts_with("AH") && code.len() == 7 => rest,
+        _ => line,
+    }
+}

@@ -1,0 +1,131 @@
+//! The server in the foreground: its start, the signals it gets, and its end.
+//!
+//! At a terminal this command stays, in front of httpd: Ctrl-C then reaches it alone and httpd is
+//! stopped in order, with everything below it. Elsewhere (a service manager, a container) httpd
+//! takes this command's place, so that whoever started it deals with httpd itself.
+
+use std::io::{IsTerminal, stdin, stdout};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+use wsgi_httpd::{Log, Server, program};
+
+use crate::site::Site;
+use crate::{conf, files, refusal, terminal};
+
+/// How often the server is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long httpd may take to open its port.
+const START: Duration = Duration::from_secs(60);
+
+/// Starts the server and stays until its end.
+pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
+    let words = files::httpd(site)?;
+    if !stdin().is_terminal() && !stdout().is_terminal() {
+        let (program, arguments) = words.split_first().context("no program")?;
+        let error = Command::new(program).args(arguments).arg("-DFOREGROUND").exec();
+        bail!("cannot start {program}: {error}");
+    }
+    let mut log = Log::new(conf::log_file(site, &site.options.logs.error_log_name)?);
+    log.added();
+    let (sender, signals) = mpsc::channel();
+    let mut caught = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).context("signals")?;
+    thread::spawn(move || {
+        for signal in caught.forever() {
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    });
+    // Through ourselves: httpd then ends with us even when we are killed.
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("run-httpd").args(&words).arg("-DFOREGROUND");
+    let mut server = Server::start(&mut command)?;
+    let started = Instant::now();
+    let mut is_ready = false;
+    loop {
+        if let Some(status) = server.ended()? {
+            return Err(ended(site, status, &mut log));
+        }
+        if !is_ready && listens(site) {
+            is_ready = true;
+            println!("Serving at {}  (Ctrl-C ends it)", terminal::strong(&site.urls().join(" ")));
+        } else if !is_ready && started.elapsed() > START {
+            server.stop()?;
+            bail!(
+                "httpd did not open port {} within {} s",
+                site.options.listen.port,
+                START.as_secs()
+            );
+        }
+        match signals.recv_timeout(LOOK) {
+            Ok(SIGUSR1) => server.signal(Signal::USR1)?,
+            // From a terminal it means that the terminal has gone.
+            Ok(SIGHUP) if !stdin().is_terminal() => server.signal(Signal::HUP)?,
+            Ok(_) => {
+                println!("\nStopping");
+                server.stop()?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => bail!("cannot hear signals"),
+        }
+    }
+}
+
+/// In the process that becomes httpd: ends with the command that started it.
+pub(crate) fn become_httpd(words: &[std::ffi::OsString]) -> Result<ExitCode> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    let (program, arguments) = words.split_first().context("no program")?;
+    let error = Command::new(program).args(arguments).exec();
+    bail!("cannot start {}: {error}", program.display());
+}
+
+/// Whether somebody listens where the server is to.
+fn listens(site: &Site) -> bool {
+    let listen = &site.options.listen;
+    let host = listen.host.as_deref().and_then(|host| host.parse::<IpAddr>().ok());
+    let host = host.filter(|host| !host.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    TcpStream::connect_timeout(&SocketAddr::new(host, listen.port), LOOK).is_ok()
+}
+
+/// The error for an httpd that ended by itself.
+fn ended(site: &Site, status: ExitStatus, log: &mut Log) -> anyhow::Error {
+    let how = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("with {code}"),
+        (None, Some(signal)) => format!("by signal {signal}"),
+        (None, None) => String::from("somehow"),
+    };
+    let said = String::from_utf8_lossy(&log.added()).into_owned();
+    let last = said.lines().next_back().unwrap_or("its error log says nothing").to_owned();
+    let folder = site.options.logs.log_directory.as_ref().unwrap_or(&site.root);
+    anyhow::anyhow!("httpd ended {how}; see the error log in {}: {last}", folder.display())
+}
+
+/// Has httpd read the configuration, and the module try every application.
+pub(crate) fn check(site: &Site) -> Result<()> {
+    let words = files::httpd(site)?;
+    let Some((httpd, arguments)) = words.split_first() else { return Ok(()) };
+    let mut command = Command::new(httpd);
+    command.args(arguments).arg("-t");
+    if !site.options.application.skip_check {
+        terminal::progress("Loading the application once");
+        command.arg("-DWSGI_CHECK");
+    }
+    command.stdin(std::process::Stdio::null());
+    let output = command.output().with_context(|| program::text(&command))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    bail!("{}", refusal::explain(&String::from_utf8_lossy(&text), &site.httpd))
+}
