@@ -19,6 +19,7 @@
 #include "util_filter.h"
 #include "util_script.h"
 #include "apr_optional.h"
+#include "apr_optional_hooks.h"
 #include "apr_portable.h"
 #include "apr_strings.h"
 #include "shim.h"

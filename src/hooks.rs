@@ -2,10 +2,11 @@
 
 use crate::{
     aaa::{CheckAccess, Groups, Users},
-    apache::{guard, hook, pool::Pool, provider},
+    apache::{guard, hook, page, pool::Pool, provider},
     handler::Handle,
     lifecycle::{Check, ChildStart, Prepare},
     mapping::{Storage, Translate},
+    status,
 };
 
 /// Registers the hooks; called at every start and restart, once the module is loaded.
@@ -28,4 +29,8 @@ pub(crate) fn register(pool: Pool<'_>) {
     hook::translate_name::<Translate>();
     hook::map_to_storage::<Storage>();
     hook::handler::<Handle>();
+
+    // What is to be seen: a handler of our own, and a part of mod_status's page.
+    hook::handler::<status::Handle>();
+    page::register_status::<status::ServerStatus>();
 }

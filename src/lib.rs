@@ -8,6 +8,7 @@
 //! * `request`: one request on its way to an answer.
 //! * `aaa`: asks the scripts that decide about it.
 //! * `handler`: runs it, embedded or through `client` in a daemon.
+//! * `status`: what is to be seen of the daemons.
 //! * `supervisor`: starts the process manager and hands it the configuration.
 //!
 //! Python is never loaded here: not at all in the parent, and by `handler::embedded` through a
@@ -25,6 +26,7 @@ mod lifecycle;
 mod mapping;
 mod request;
 mod resolved;
+mod status;
 mod supervisor;
 
 use apache::module;

@@ -23,7 +23,7 @@ use wsgi_core::{
 use crate::{
     apache::{Server, library, log, module::MainState, mpm, process, text::c_string},
     facts::HttpdFacts,
-    supervisor::Link,
+    supervisor::{Inquirer, Link},
 };
 
 /// Seconds between reports of WSGITelemetryService.
@@ -43,6 +43,8 @@ pub(crate) struct Resolved {
     pub(crate) python: PythonVersion,
     /// Records about what has no effect.
     pub(crate) warnings: Vec<String>,
+    /// How children ask the supervisor; set when there is one.
+    pub(crate) inquirer: OnceLock<Inquirer>,
 }
 
 /// A daemon group.
@@ -140,6 +142,7 @@ impl Resolved {
             groups,
             embedded,
             warnings,
+            inquirer: OnceLock::new(),
             restricts_embedded: typed.restrict_embedded.unwrap_or(false),
             ignores_case: typed.case_sensitivity == Some(false),
             python,

@@ -28,7 +28,7 @@ impl Status {
         }
     }
 
-    fn number(self) -> c_int {
+    pub(super) fn number(self) -> c_int {
         match self {
             Self::Ok => ffi::OK.cast_signed(),
             Self::Declined => ffi::DECLINED,

@@ -8,6 +8,7 @@
 //! * `walk`: from a name to a file with the configuration that holds for it.
 //! * `request`, `peer`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
 //! * `body`, `output`: brigades in and out.
+//! * `page`: pages of our own, and our part of mod_status's.
 //! * `exclusive`: what a request's threads share, one at a time.
 //! * `log`: the error log.
 //! * `temporary`: files for what does not fit in memory.
@@ -31,6 +32,7 @@ pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod mpm;
 pub(crate) mod output;
+pub(crate) mod page;
 pub(crate) mod peer;
 pub(crate) mod pool;
 pub(crate) mod process;

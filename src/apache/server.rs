@@ -83,6 +83,20 @@ impl<'c> Server<'c> {
         unsafe { Pool::new(process.pconf) }
     }
 
+    /// `PidFile`.
+    pub(crate) fn pid_file(self) -> Option<&'c CStr> {
+        let pool = self.configuration_pool()?;
+        // SAFETY: a plain read of a pointer that httpd sets while it reads the configuration.
+        let name = unsafe { ffi::ap_pid_fname };
+        if name.is_null() {
+            return None;
+        }
+        // SAFETY: a live pool and a NUL-terminated name.
+        let path = unsafe { ffi::ap_runtime_dir_relative(pool.as_ptr(), name) };
+        // SAFETY: null or a NUL-terminated string of the configuration's pool.
+        unsafe { text::optional(path) }
+    }
+
     /// Runs `action` when this configuration is given up (restart or stop).
     pub(crate) fn at_configuration_end(self, action: impl FnOnce(Server<'_>) + 'static) {
         let Some(pool) = self.configuration_pool() else { return };

@@ -18,6 +18,47 @@ pub(crate) struct Line<'c> {
     pub(crate) number: u32,
     /// The virtual host that it stands in, counted from 1 in the order of the file; 0 outside.
     pub(crate) host: u32,
+    node: NonNull<ffi::ap_directive_t>,
+}
+
+impl Line<'_> {
+    /// Whether a directive of this name stands in the same section, or in one around it that is no
+    /// virtual host, however deep in sections of their own.
+    pub(crate) fn has_beside(&self, name: &[u8]) -> bool {
+        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+        let node = unsafe { self.node.as_ref() };
+        let mut section = NonNull::new(node.parent);
+        while let Some(current) = section {
+            // SAFETY: as above.
+            let current = unsafe { current.as_ref() };
+            if name_of(current).eq_ignore_ascii_case(b"<VirtualHost") {
+                return false;
+            }
+            if has_below(current, name) {
+                return true;
+            }
+            section = NonNull::new(current.parent);
+        }
+        false
+    }
+}
+
+fn name_of(node: &ffi::ap_directive_t) -> &[u8] {
+    // SAFETY: null or a NUL-terminated string of the tree's pool.
+    unsafe { text::bytes(node.directive) }
+}
+
+fn has_below(section: &ffi::ap_directive_t, name: &[u8]) -> bool {
+    let mut next = NonNull::new(section.first_child);
+    while let Some(node) = next {
+        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+        let node = unsafe { node.as_ref() };
+        if name_of(node).eq_ignore_ascii_case(name) || has_below(node, name) {
+            return true;
+        }
+        next = NonNull::new(node.next);
+    }
+    false
 }
 
 /// The lines in the order of the file.
@@ -79,6 +120,6 @@ impl<'c> Iterator for Lines<'c> {
         let host = self.host.map_or(0, |_| self.hosts);
         self.next = self.step(node);
         let number = u32::try_from(node.line_num).unwrap_or_default();
-        Some(Line { directive, arguments, file, number, host })
+        Some(Line { directive, arguments, file, number, host, node: pointer })
     }
 }

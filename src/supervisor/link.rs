@@ -9,7 +9,7 @@ use std::{
 
 use wsgi_core::control::Buffers;
 use wsgi_ipc::{
-    scoreboard::{Slots, TableReader},
+    scoreboard::{Slots, TableReader, Tallies},
     socket,
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Link {
     address: OwnedFd,
     /// Which requests were started by whom.
     pub(crate) slots: Slots,
+    /// What requests have come to.
+    pub(crate) tallies: Tallies,
     /// What has become of the group's processes.
     pub(crate) processes: TableReader,
     /// Sizes for the buffers of new connections.
@@ -41,12 +43,12 @@ impl Link {
     /// A link over the group's sockets and memory.
     pub(super) fn new(
         address: BorrowedFd<'_>,
-        slots: Slots,
-        processes: TableReader,
+        boards: (Slots, Tallies, TableReader),
         buffers: Buffers,
     ) -> io::Result<Self> {
         let address = address.try_clone_to_owned()?;
-        Ok(Self { address, slots, processes, buffers, kept: Mutex::default() })
+        let (slots, tallies, processes) = boards;
+        Ok(Self { address, slots, tallies, processes, buffers, kept: Mutex::default() })
     }
 
     /// A connection that was kept, the most recently used one.

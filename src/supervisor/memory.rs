@@ -7,7 +7,7 @@ use std::{
 
 use wsgi_core::control::Buffers;
 use wsgi_ipc::{
-    scoreboard::{ProcessTable, Slots},
+    scoreboard::{ProcessTable, Slots, Tallies},
     socket::{self, Listener},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct GroupMemory {
     listener: Listener,
     slots: OwnedFd,
     slot_count: u32,
+    /// As many of them as any configuration had: in the others nothing was counted.
+    used_slots: u32,
     table: OwnedFd,
 }
 
@@ -33,6 +35,7 @@ impl GroupMemory {
             listener: Listener::create(group.definition.listen_backlog)?,
             slots: Slots::create(slot_count)?,
             slot_count,
+            used_slots: group.spec.slots,
             table: ProcessTable::create()?,
         })
     }
@@ -46,6 +49,7 @@ impl GroupMemory {
             self.slots = Slots::create(slot_count)?;
             self.slot_count = slot_count;
         }
+        self.used_slots = self.used_slots.max(slot_count);
         Ok(())
     }
 
@@ -78,8 +82,11 @@ impl GroupMemory {
     pub(super) fn link(&self, buffers: Buffers) -> io::Result<Link> {
         Link::new(
             self.listener.address.as_fd(),
-            Slots::map(self.slots.as_fd(), self.slot_count)?,
-            ProcessTable::reader(self.table.as_fd())?,
+            (
+                Slots::map(self.slots.as_fd(), self.slot_count)?,
+                Tallies::reader(self.slots.as_fd(), self.used_slots)?,
+                ProcessTable::reader(self.table.as_fd())?,
+            ),
             buffers,
         )
     }

@@ -16,7 +16,7 @@ use wsgi_core::{
 };
 use wsgi_ipc::socket;
 
-use super::{memory::GroupMemory, questions::Questions};
+use super::{inquiries::Inquiries, memory::GroupMemory, questions::Questions};
 use crate::{
     apache::{
         Server, log,
@@ -49,6 +49,8 @@ struct Parent {
     groups: BTreeMap<String, GroupMemory>,
     /// How daemons ask httpd's children, once a group may.
     questions: Option<Questions>,
+    /// How httpd's children and the operator ask the supervisor.
+    inquiries: Option<Inquiries>,
     running: Option<Running>,
     quick_deaths: u32,
     pid: u32,
@@ -92,6 +94,7 @@ pub(crate) fn hand_over(server: Server<'_>, main: &MainState) -> Result<(), Stri
         group.link.set(link).ok();
     }
     parent.open_questions(resolved).map_err(|error| error.to_string())?;
+    parent.open_inquiries(server, resolved).map_err(|error| error.to_string())?;
     parent.start_and_configure(server, main, resolved)?;
     stop_with(server);
     Ok(())
@@ -116,6 +119,17 @@ impl Parent {
         if may_ask && self.questions.is_none() {
             self.questions = Some(Questions::new()?);
         }
+        Ok(())
+    }
+
+    fn open_inquiries(&mut self, server: Server<'_>, resolved: &Resolved) -> io::Result<()> {
+        let inquiries = match self.inquiries.take() {
+            Some(inquiries) => inquiries,
+            None => Inquiries::open(server)?,
+        };
+        // Set once for a configuration, as the groups' links.
+        resolved.inquirer.set(inquiries.inquirer()?).ok();
+        self.inquiries = Some(inquiries);
         Ok(())
     }
 
@@ -161,6 +175,10 @@ impl Parent {
     ) -> io::Result<()> {
         let Some(running) = &self.running else { return Ok(()) };
         let control = running.control.as_fd();
+        if let Some(inquiries) = &self.inquiries {
+            let message = control::encode(&ToSupervisor::Inquiries)?;
+            socket::send_packet(control, &message, &inquiries.descriptors())?;
+        }
         for (name, group) in &resolved.groups {
             let Some(memory) = self.groups.get(name) else { continue };
             let home = main.server(group.definition.server).unwrap_or(server);
@@ -188,6 +206,9 @@ impl Parent {
     }
 
     fn stop(&mut self, limit: Duration) {
+        if let Some(inquiries) = self.inquiries.take() {
+            inquiries.end();
+        }
         let Some(running) = self.running.take() else { return };
         let told = control::encode(&ToSupervisor::Stop)
             .map_err(io::Error::other)
@@ -237,6 +258,7 @@ pub(crate) fn leave_to_child(server: Server<'_>) {
     // Closes this child's copy of the control socket: the parent's end must be its only one.
     parent.running = None;
     parent.groups.clear();
+    parent.inquiries = None;
     if let Some(questions) = &mut parent.questions {
         questions.leave_asking();
     }

@@ -57,6 +57,7 @@ mod service;
 mod signals;
 mod slow_clients;
 mod start_response;
+mod status;
 mod storage;
 mod storm;
 mod streams;

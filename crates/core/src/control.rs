@@ -283,6 +283,9 @@ pub enum ToSupervisor {
     /// The configuration that was handed over has gone; another one follows within so many
     /// seconds, unless the module is in it no more.
     Unclaimed(u32),
+    /// Where questions come in (`crate::status::inquiry`): attached are the socket of httpd's
+    /// children and, if there is one, the control socket.
+    Inquiries,
     /// httpd stops: drain everything, then exit.
     Stop,
 }
@@ -306,6 +309,14 @@ pub enum ToDaemon {
     /// The group's error log was opened again: the attached descriptor takes the place of standard
     /// output and error.
     ErrorLog,
+    /// Tell whoever has the other end of the attached socket what the threads are doing
+    /// (`wsgi_core::status::inquiry`).
+    Report,
+    /// The same about Python stacks.
+    Stack {
+        /// The thread and its request; all threads without.
+        of: Option<(u32, u64)>,
+    },
     /// Another process of the group has loaded this: load it before somebody asks for it.
     Preload(ImportScript),
     /// Take no new request, finish what is running, end.

@@ -6,7 +6,7 @@
 
 use std::{ffi::c_void, os::fd::BorrowedFd};
 
-use crate::{head::ResponseHead, level::Level};
+use crate::{activity::Activity, head::ResponseHead, level::Level};
 
 /// One request with its response in progress.
 ///
@@ -52,6 +52,11 @@ pub trait Exchange: Sync {
     /// until the request ends. Null elsewhere.
     fn request_record(&self) -> *mut c_void {
         std::ptr::null_mut()
+    }
+
+    /// Where those who look on see what the request's thread does, if anybody can.
+    fn activity(&self) -> Option<&Activity> {
+        None
     }
 
     /// How often httpd has sent the request to processes that have handed it back, or were gone.

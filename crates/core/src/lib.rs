@@ -2,6 +2,7 @@
 //! httpd and daemon processes, and the seam between a request and the engine that answers it.
 #![forbid(unsafe_code)]
 
+pub mod activity;
 pub mod chroot;
 pub mod control;
 pub mod decide;
@@ -22,6 +23,7 @@ pub mod mtime;
 pub mod ownership;
 pub mod reason;
 pub mod server_metrics;
+pub mod status;
 pub mod telemetry;
 pub mod timers;
 pub mod version;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use wsgi_core::{
+    activity::{Activity, Doing},
     exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     frame::{Extent, Kind},
     head::ResponseHead,
@@ -22,7 +23,7 @@ use crate::{forked, input::Input, output::Output, state::Daemon};
 #[derive(Debug)]
 pub(crate) struct ConnectionExchange<'a> {
     daemon: &'a Daemon,
-    slot: u32,
+    place: Place<'a>,
     stream: &'a TimedStream,
     request_id: u64,
     earlier_attempts: u16,
@@ -38,7 +39,7 @@ impl<'a> ConnectionExchange<'a> {
     /// beyond the head, `held` is an empty buffer to build frames in.
     pub(crate) fn new(
         daemon: &'a Daemon,
-        slot: u32,
+        place: Place<'a>,
         stream: &'a TimedStream,
         request: Request<'a>,
         held: Vec<u8>,
@@ -46,12 +47,12 @@ impl<'a> ConnectionExchange<'a> {
         let Request { request_id, earlier_attempts, .. } = request;
         Self {
             daemon,
-            slot,
+            place,
             stream,
             request_id,
             earlier_attempts,
             input: Mutex::new(Input::new(stream, request)),
-            output: Mutex::new(Output::new(stream, request_id, held)),
+            output: Mutex::new(Output::new(stream, place.activity, request_id, held)),
             is_begun: AtomicBool::new(false),
         }
     }
@@ -75,9 +76,9 @@ impl<'a> ConnectionExchange<'a> {
         self.is_begun.load(Ordering::Relaxed)
     }
 
-    /// Sends how the request ended. Gives the buffer back, and whether the connection is kept for
-    /// the next request, as it may be if the caller says so.
-    pub(crate) fn finish(self, outcome: Outcome, may_keep: bool) -> (Vec<u8>, bool) {
+    /// Sends how the request ended. The connection may be kept for the next request if the caller
+    /// says so.
+    pub(crate) fn finish(self, outcome: Outcome, may_keep: bool) -> Finished {
         let is_begun = self.is_begun();
         let input = self.input.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut output = self.output.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -91,16 +92,37 @@ impl<'a> ConnectionExchange<'a> {
         if kind == Kind::Requeue && is_begun {
             // It counted as begun while its interpreter was made. Before httpd hears of it, or it
             // would take the end of this process for that of the request.
-            self.daemon.slots.forget(self.slot);
+            self.daemon.slots.forget(self.place.slot);
         }
         let keeps = may_keep && kind == Kind::End && input.is_drained();
         let sent = if keeps { output.end_and_keep() } else { output.mark(kind, value) };
         if is_begun {
-            self.daemon.slots.end(self.slot);
+            self.daemon.slots.end(self.place.slot);
         }
         // httpd may have gone with its client; the request has ended all the same.
-        (output.into_held(), keeps && sent.is_ok())
+        let status = if kind == Kind::Fail { value } else { output.status() };
+        Finished { held: output.into_held(), keeps: keeps && sent.is_ok(), status }
     }
+}
+
+/// What is left of a request.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The buffer for the next one.
+    pub(crate) held: Vec<u8>,
+    /// Whether its connection is kept.
+    pub(crate) keeps: bool,
+    /// The response's status; 0 when nobody has answered it here.
+    pub(crate) status: u16,
+}
+
+/// Where a request runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The thread's slot.
+    pub(crate) slot: u32,
+    /// What the thread does, for those who look on.
+    pub(crate) activity: &'a Activity,
 }
 
 /// What a worker has read of a request.
@@ -120,7 +142,7 @@ pub(crate) struct Request<'a> {
 
 impl Exchange for ConnectionExchange<'_> {
     fn begin(&self) {
-        if self.daemon.slots.begin(self.slot, self.daemon.epoch, self.request_id) {
+        if self.daemon.slots.begin(self.place.slot, self.daemon.epoch, self.request_id) {
             self.is_begun.store(true, Ordering::Relaxed);
         }
     }
@@ -130,7 +152,8 @@ impl Exchange for ConnectionExchange<'_> {
             return Err(BodyError { reason: "connection belongs to the parent process".into() });
         }
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        input.read(buffer, &|in_pieces| self.ask(in_pieces))
+        let read = || input.read(buffer, &|in_pieces| self.ask(in_pieces));
+        self.place.activity.during(Doing::Reading, read)
     }
 
     fn seek_body(&self, position: u64) -> Result<(), BodyError> {
@@ -156,6 +179,10 @@ impl Exchange for ConnectionExchange<'_> {
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
         self.output()?.file(file, Extent { offset, length })
+    }
+
+    fn activity(&self) -> Option<&Activity> {
+        Some(self.place.activity)
     }
 
     fn earlier_attempts(&self) -> u16 {

@@ -18,6 +18,7 @@ mod limits;
 mod output;
 mod progress;
 mod reporter;
+mod reports;
 mod root;
 mod signals;
 mod startup;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use wsgi_core::{
+    activity::Activity,
     exchange::{Pace, SendError, Source},
     frame::{Extent, HEADER, Header, KEEP, Kind, Located, MAX_PAYLOAD, MORE, SOURCE},
     head::ResponseHead,
@@ -20,20 +21,34 @@ const HELD: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Output<'a> {
     stream: &'a TimedStream,
+    activity: &'a Activity,
     request_id: u64,
     /// Whole frames that have not been sent.
     held: Vec<u8>,
     /// Where the header of the held data frame stands that a further block may be added to.
     open: Option<usize>,
+    /// The response's status once it has begun.
+    status: u16,
     has_head: bool,
     is_gone: bool,
 }
 
 impl<'a> Output<'a> {
     /// An empty response that builds its frames in `held`.
-    pub(crate) fn new(stream: &'a TimedStream, request_id: u64, mut held: Vec<u8>) -> Self {
+    pub(crate) fn new(
+        stream: &'a TimedStream,
+        activity: &'a Activity,
+        request_id: u64,
+        mut held: Vec<u8>,
+    ) -> Self {
         held.clear();
-        Self { stream, request_id, held, open: None, has_head: false, is_gone: false }
+        let (open, status, has_head, is_gone) = (None, 0, false, false);
+        Self { stream, activity, request_id, held, open, status, has_head, is_gone }
+    }
+
+    /// The response's status; 0 before it has begun.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
     }
 
     /// Whether a response was begun.
@@ -53,6 +68,7 @@ impl<'a> Output<'a> {
             return Err(SendError::Failed("response head too large".to_owned()));
         }
         self.has_head = true;
+        self.status = head.status;
         self.open = None;
         self.put_header(start, Header::new(Kind::Head, self.request_id, length));
         Ok(())
@@ -120,12 +136,15 @@ impl<'a> Output<'a> {
         self.open = None;
         let payload = extent.encode();
         let header = Header::new(Kind::File, self.request_id, payload.len()).encode();
-        let sent =
-            if frame.is_empty() { Ok(()) } else { self.stream.send(&[IoSlice::new(&frame)]) };
-        frame.clear();
-        frame.extend_from_slice(&header);
-        frame.extend_from_slice(&payload);
-        let sent = sent.and_then(|()| self.stream.send_with_descriptor(&frame, file));
+        let sent = self.activity.sending(|| {
+            if !frame.is_empty() {
+                self.stream.send(&[IoSlice::new(&frame)])?;
+            }
+            frame.clear();
+            frame.extend_from_slice(&header);
+            frame.extend_from_slice(&payload);
+            self.stream.send_with_descriptor(&frame, file)
+        });
         frame.clear();
         self.held = frame;
         self.judge(sent)
@@ -162,7 +181,7 @@ impl<'a> Output<'a> {
 
     fn send(&mut self, header: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let parts = [IoSlice::new(&self.held), IoSlice::new(header), IoSlice::new(payload)];
-        let sent = self.stream.send(&parts);
+        let sent = self.activity.sending(|| self.stream.send(&parts));
         self.held.clear();
         self.open = None;
         self.judge(sent)
@@ -222,7 +241,8 @@ mod tests {
     #[test]
     fn a_small_answer_is_one_write() {
         let (stream, httpd) = stream();
-        let mut output = Output::new(&stream, 7, Vec::new());
+        let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
         output.head(&head()).unwrap();
         output.data(b"hello ", Pace::More).unwrap();
         output.data(b"world", Pace::More).unwrap();
@@ -240,7 +260,8 @@ mod tests {
     #[test]
     fn a_block_that_may_be_the_last_for_long_leaves_at_once() {
         let (stream, httpd) = stream();
-        let mut output = Output::new(&stream, 7, Vec::new());
+        let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
         output.head(&head()).unwrap();
         output.data(b"now", Pace::Unknown).unwrap();
         drop(stream);
@@ -252,7 +273,8 @@ mod tests {
     #[test]
     fn a_log_record_overtakes_what_is_held() {
         let (stream, httpd) = stream();
-        let mut output = Output::new(&stream, 7, Vec::new());
+        let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
         output.head(&head()).unwrap();
         output.log(6, b"note", None).unwrap();
         output.mark(Kind::Abort, 0).unwrap();
@@ -267,7 +289,9 @@ mod tests {
         let (stream, httpd) = stream();
         let reader = std::thread::spawn(move || frames(&httpd));
         let block = vec![b'x'; MAX_PAYLOAD + 10];
-        Output::new(&stream, 7, Vec::new()).data(&block, Pace::Unknown).unwrap();
+        Output::new(&stream, &Activity::default(), 7, Vec::new())
+            .data(&block, Pace::Unknown)
+            .unwrap();
         drop(stream);
         let frames = reader.join().unwrap();
         let lengths: Vec<usize> = frames.iter().map(|(_, payload)| payload.len()).collect();
@@ -279,7 +303,8 @@ mod tests {
     fn a_client_that_left_is_told_and_stays_gone() {
         let (stream, httpd) = stream();
         drop(httpd);
-        let mut output = Output::new(&stream, 7, Vec::new());
+        let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
         assert_eq!(output.data(b"x", Pace::Unknown), Err(SendError::ClientGone));
         assert_eq!(output.data(b"x", Pace::More), Err(SendError::ClientGone));
         assert_eq!(output.mark(Kind::End, 0), Err(SendError::ClientGone));
@@ -293,7 +318,8 @@ mod tests {
         ) {
             let (stream, httpd) = stream();
             let reader = std::thread::spawn(move || frames(&httpd));
-            let mut output = Output::new(&stream, 7, Vec::new());
+            let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
             output.head(&head()).unwrap();
             let mut expected = Vec::new();
             for (number, (length, is_more)) in blocks.into_iter().enumerate() {

@@ -10,6 +10,7 @@ use std::sync::{
 };
 
 use wsgi_core::{
+    activity::Activity,
     head::{Key, RequestHead},
     keys,
 };
@@ -33,6 +34,8 @@ pub(crate) struct WorkerState {
     /// Another thread has taken the place of this one, which leaves after its request.
     is_written_off: AtomicBool,
     request: Mutex<Option<InProgress>>,
+    /// What it does with its request.
+    pub(crate) activity: Activity,
 }
 
 /// A request in progress.
@@ -57,7 +60,7 @@ pub(crate) struct Seen {
     pub(crate) number: u64,
     /// What `threading.get_ident()` says in its thread.
     pub(crate) identity: u64,
-    /// Method and URI.
+    /// Method and URI, or what there is of them.
     pub(crate) subject: String,
     /// Name of the interpreter.
     pub(crate) application_group: Vec<u8>,
@@ -68,6 +71,11 @@ impl WorkerState {
     pub(crate) fn adopt_thread(&self) {
         // SAFETY: returns a number.
         self.identity.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
+    }
+
+    /// Whether a thread serves here, or did.
+    pub(crate) fn has_thread(&self) -> bool {
+        self.identity.load(Ordering::Relaxed) != 0
     }
 
     /// The thread begins to wait for a connection, unless the drain has begun that it looks for next.

@@ -15,7 +15,11 @@ use wsgi_core::{
     level::Level,
     reason::Reason,
 };
-use wsgi_ipc::{logline::ErrorLog, scoreboard::Slots, socket};
+use wsgi_ipc::{
+    logline::ErrorLog,
+    scoreboard::{Slots, Tallies},
+    socket,
+};
 
 use crate::{
     announcer::Announcer,
@@ -53,6 +57,8 @@ pub(crate) struct Daemon {
     pub(crate) first_slot: u32,
     /// The group's slots.
     pub(crate) slots: Slots,
+    /// What requests have come to, by slot.
+    pub(crate) tallies: Tallies,
     /// The group's listener.
     pub(crate) listener: OwnedFd,
     /// The control socket to the supervisor.
@@ -82,6 +88,8 @@ pub(crate) struct Daemon {
     is_retiring: AtomicBool,
     /// Requests that an internal error has ended.
     panics: AtomicU32,
+    /// Looks at stacks that somebody has asked for and that wait.
+    pub(crate) looks: AtomicU32,
     /// Where idle worker threads wait.
     pub(crate) idle: Idle,
     drain: AtomicU8,
@@ -98,15 +106,18 @@ impl Daemon {
         first_slot: u32,
         descriptors: Descriptors,
     ) -> io::Result<Self> {
-        if first_slot.checked_add(spec.slots_per_process()).is_none_or(|end| end > spec.slots) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "slots beyond the group's"));
-        }
+        let end = first_slot.checked_add(spec.slots_per_process());
+        let end = end.filter(|end| *end <= spec.slots);
+        let end = end.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "slots beyond the group's")
+        })?;
         let log = ErrorLog::standard_error(spec.log_level);
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self {
             epoch,
             first_slot,
             slots: Slots::map(descriptors.slots.as_fd(), spec.slots)?,
+            tallies: Tallies::writer(descriptors.slots.as_fd(), end)?,
             listener: descriptors.listener,
             control: descriptors.control,
             questions: descriptors.questions,
@@ -124,6 +135,7 @@ impl Daemon {
             is_watched: AtomicBool::new(false),
             is_retiring: AtomicBool::new(false),
             panics: AtomicU32::new(0),
+            looks: AtomicU32::new(0),
             drain: AtomicU8::new(0),
             reason: OnceLock::new(),
             is_stale: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     sync::atomic::{Ordering, fence},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use wsgi_python::Runtime;
 
 use crate::{
     clock::Moment,
-    signals,
+    reports, signals,
     startup::{self, LONGEST_MESSAGE},
     state::{Daemon, Drain},
     timers::Rules,
@@ -154,6 +154,12 @@ impl Watcher {
                 self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
                 self.stop_service();
             }
+            Some(Ok(ToDaemon::Report)) => {
+                descriptors.first().into_iter().for_each(|asker| {
+                    reports::tell_threads(self.daemon, asker);
+                });
+            }
+            Some(Ok(ToDaemon::Stack { of })) => self.tell_stacks(descriptors, of),
             Some(Ok(ToDaemon::Preload(script))) => {
                 if let Some(crew) = self.daemon.crew.get().filter(|_| !self.daemon.is_draining()) {
                     crew.preload(script);
@@ -168,6 +174,17 @@ impl Watcher {
                 self.daemon.begin_drain(Drain::Graceful, Reason::ShutdownSignal);
                 self.stop_service();
             }
+        }
+    }
+
+    fn tell_stacks(&self, descriptors: Vec<OwnedFd>, of: Option<(u32, u64)>) {
+        match (descriptors.into_iter().next(), of) {
+            (Some(asker), Some((thread, request))) => {
+                reports::tell_stack(self.daemon, asker, thread, request);
+            }
+            (Some(asker), None) => reports::tell_stacks(self.daemon, asker),
+            // Nobody to tell it.
+            (None, _) => {}
         }
     }
 

@@ -15,11 +15,12 @@ use wsgi_core::{
     frame::{HEADER, Header, KEEP, Kind},
     head::{RequestHead, flag},
     level::Level,
+    status::times::Sample,
 };
 use wsgi_ipc::socket::{self, TimedStream};
 
 use crate::{
-    connection::{ConnectionExchange, Request},
+    connection::{ConnectionExchange, Place, Request},
     forked,
     host::Host,
     progress::WorkerState,
@@ -247,7 +248,8 @@ impl<'a> Worker<'a> {
                 return false;
             }
         };
-        if waited(&head, taken) > LONG_WAIT && socket::is_hung_up(stream.socket()) {
+        let queued = waited(&head, taken);
+        if queued > LONG_WAIT && socket::is_hung_up(stream.socket()) {
             // httpd has answered it: no process was free for too long.
             return false;
         }
@@ -259,7 +261,9 @@ impl<'a> Worker<'a> {
             received: self.buffer.get(end..received).unwrap_or_default(),
         };
         let held = std::mem::take(&mut self.held);
-        let exchange = ConnectionExchange::new(self.daemon, self.slot(), stream, request, held);
+        let place = Place { slot: self.slot(), activity: &self.state.activity };
+        place.activity.begin();
+        let exchange = ConnectionExchange::new(self.daemon, place, stream, request, held);
         let outcome = self.outcome(&head, bytes, &exchange, taken);
         if forked::is_forked() {
             return false;
@@ -269,9 +273,15 @@ impl<'a> Worker<'a> {
             self.daemon.begin_stale();
         }
         let may_keep = header.flags & KEEP != 0 && self.may_keep();
-        let (held, keeps) = exchange.finish(outcome, may_keep);
-        self.held = held;
-        keeps
+        let finished = exchange.finish(outcome, may_keep);
+        self.held = finished.held;
+        let queued = Duration::from_micros(u64::try_from(queued).unwrap_or(0));
+        let spent = place.activity.end();
+        if outcome != Outcome::Stale {
+            let times = [Some(queued), Some(spent.lock), spent.application, Some(spent.send)];
+            self.daemon.tallies.add(place.slot, &Sample { status: finished.status, times });
+        }
+        finished.keeps
     }
 
     fn outcome(

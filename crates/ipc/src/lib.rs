@@ -4,6 +4,7 @@
 //! written by an application: it is bounded and checked here, and judged by the caller.
 
 pub mod beneath;
+pub mod inquiries;
 pub mod logline;
 pub mod memory;
 pub mod process;

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use wsgi_core::{
-    control::ImportScript, exchange::Source, level::Level, server_metrics::ServerMetrics,
+    activity::Activity, control::ImportScript, exchange::Source, level::Level,
+    server_metrics::ServerMetrics,
 };
 
 use crate::{
@@ -46,6 +47,8 @@ static NOTICES: OnceLock<Box<dyn Notices>> = OnceLock::new();
 thread_local! {
     /// The request this thread serves.
     static CURRENT: Cell<Option<*const Lease>> = const { Cell::new(None) };
+    /// Where it is seen what this thread does with it.
+    static ACTIVITY: Cell<Option<*const Activity>> = const { Cell::new(None) };
 }
 
 /// Sets who is told; the first one stays.
@@ -130,6 +133,13 @@ pub(crate) fn with_measure(look: impl FnOnce(&Measure)) {
     }
 }
 
+/// Where it is seen what this thread does with the request it serves, if anybody can see it.
+pub(crate) fn activity<'l>() -> Option<&'l Activity> {
+    // SAFETY: `Serving` keeps the pointer here only while what it points to lives, on this thread;
+    // the reference is used by functions that return before it ends.
+    ACTIVITY.get().map(|activity| unsafe { &*activity })
+}
+
 /// The data of the request this thread serves.
 pub(crate) fn current_data(py: Py<'_>) -> Option<Object<'_>> {
     serving()?.progress(py).map(|(_, data)| data)
@@ -144,20 +154,25 @@ fn serving<'l>() -> Option<&'l Lease> {
 /// Marks this thread as serving a request until dropped.
 #[derive(Debug)]
 pub(crate) struct Serving<'l> {
-    previous: Option<*const Lease>,
-    _lease: PhantomData<&'l Lease>,
+    previous: (Option<*const Lease>, Option<*const Activity>),
+    _lease: PhantomData<(&'l Lease, &'l Activity)>,
 }
 
 impl<'l> Serving<'l> {
-    /// Records of this thread go to the lease's exchange from now on.
-    pub(crate) fn begin(lease: &'l Lease) -> Self {
-        Self { previous: CURRENT.replace(Some(lease)), _lease: PhantomData }
+    /// Records of this thread go to the lease's exchange from now on, and what it does is seen in
+    /// `activity`.
+    pub(crate) fn begin(lease: &'l Lease, activity: Option<&'l Activity>) -> Self {
+        let activity = activity.map(std::ptr::from_ref);
+        let previous = (CURRENT.replace(Some(lease)), ACTIVITY.replace(activity));
+        Self { previous, _lease: PhantomData }
     }
 }
 
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        CURRENT.set(self.previous);
+        let (lease, activity) = self.previous;
+        CURRENT.set(lease);
+        ACTIVITY.set(activity);
     }
 }
 

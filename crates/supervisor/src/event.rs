@@ -24,6 +24,12 @@ pub(crate) enum Token {
     Setup(u64),
     /// The process handle of a member that is not our child.
     Orphan(u64),
+    /// The socket on which httpd's children ask.
+    Inquiry,
+    /// The control socket.
+    Control,
+    /// An operator at the control socket.
+    Client(u64),
 }
 
 const KIND: u32 = 56;
@@ -36,6 +42,9 @@ impl Token {
             Token::Member(id) => 2 << KIND | id,
             Token::Setup(id) => 3 << KIND | id,
             Token::Orphan(id) => 4 << KIND | id,
+            Token::Inquiry => 5 << KIND,
+            Token::Control => 6 << KIND,
+            Token::Client(id) => 7 << KIND | id,
         }
     }
 
@@ -46,7 +55,10 @@ impl Token {
             1 => Token::Signal,
             2 => Token::Member(id),
             3 => Token::Setup(id),
-            _ => Token::Orphan(id),
+            4 => Token::Orphan(id),
+            5 => Token::Inquiry,
+            6 => Token::Control,
+            _ => Token::Client(id),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod blocks;
+mod desk;
 mod environment;
 mod event;
 mod group;

@@ -4,7 +4,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::process::{Pid, Signal};
@@ -122,6 +122,8 @@ pub(crate) struct Member {
     pub(crate) loaded: Vec<ImportScript>,
     /// When it was started.
     since: Instant,
+    /// The same by the clock on the wall.
+    pub(crate) started: SystemTime,
     /// Another process shall take its place, for this reason.
     pub(crate) retiring: Option<Reason>,
     messages: u32,
@@ -163,6 +165,7 @@ impl Member {
             size_at_start: 0,
             loaded: Vec::new(),
             since: Instant::now(),
+            started: SystemTime::now(),
             retiring: None,
             messages: 0,
             look_at: None,
@@ -236,6 +239,23 @@ impl Member {
             None => String::new(),
         };
         format!("after {requests} requests in {age:.1} s{reason}")
+    }
+
+    /// How long it has lived.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        Instant::now().checked_duration_since(self.since)
+    }
+
+    /// Why it ends, or shall be replaced.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.terms.map(|terms| terms.reason).or(self.retiring)
+    }
+
+    /// Has it answer a question of somebody who has the other end of `asker`; false when it cannot.
+    pub(crate) fn ask(&self, question: &ToDaemon, asker: BorrowedFd<'_>) -> bool {
+        let Link::Child { control, .. } = &self.link else { return false };
+        let Ok(question) = encode(question) else { return false };
+        socket::try_send_packet(control.as_fd(), &question, &[asker]).is_ok()
     }
 
     /// Gives it the group's error log as it is now.

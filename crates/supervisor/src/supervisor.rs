@@ -7,12 +7,14 @@ use std::{
 };
 
 use wsgi_core::{
-    control::{ToSupervisor, decode},
+    control::{ToDaemon, ToSupervisor, decode, encode},
     level::Level,
+    status::inquiry::{Answer, Inquiry},
 };
-use wsgi_ipc::{logline::ErrorLog, process, socket};
+use wsgi_ipc::{inquiries, logline::ErrorLog, process, socket};
 
 use crate::{
+    desk::{Desk, Question},
     event::{Poller, Token},
     group::{Context, Group, Handover},
     memory::OutOfMemory,
@@ -37,6 +39,7 @@ pub(crate) struct Supervisor {
     /// When to end unless a configuration comes.
     unclaimed_until: Option<Instant>,
     memory: OutOfMemory,
+    desk: Desk,
 }
 
 impl Supervisor {
@@ -55,6 +58,7 @@ impl Supervisor {
             is_stopping: false,
             unclaimed_until: None,
             memory: OutOfMemory::watch(),
+            desk: Desk::default(),
         })
     }
 
@@ -107,6 +111,15 @@ impl Supervisor {
             Token::Orphan(id) => {
                 self.find_group(|group, context| group.note_orphan_end(id, context));
             }
+            Token::Inquiry => {
+                let question = self.desk.hear_child(&self.poller);
+                self.answer(question);
+            }
+            Token::Control => self.accept_client(),
+            Token::Client(id) => {
+                let question = self.desk.hear_client(id, &self.poller);
+                self.answer(question);
+            }
         }
     }
 
@@ -152,6 +165,69 @@ impl Supervisor {
         }
     }
 
+    fn accept_client(&mut self) {
+        if let Err(error) = self.desk.accept(&self.poller) {
+            self.log.log(
+                Level::WARNING,
+                &format!("WSGI1218: Somebody was sent away from the control socket: {error}."),
+            );
+        }
+    }
+
+    fn answer(&mut self, question: Option<Question>) {
+        let Some(Question { inquiry, asker }) = question else { return };
+        let answer = match inquiry {
+            Ok(inquiry) => self.respond(&inquiry, &asker),
+            Err(text) => Answer::Refused { text },
+        };
+        if let Ok(bytes) = encode(&answer) {
+            // Whoever has asked may have gone.
+            inquiries::answer(asker.as_fd(), &bytes).ok();
+        }
+    }
+
+    /// Answers for the supervisor, and has the daemons answer that are concerned.
+    fn respond(&mut self, inquiry: &Inquiry, asker: &OwnedFd) -> Answer {
+        let now = Instant::now();
+        let meant = inquiry.group();
+        if let Some(name) = meant.filter(|name| !self.groups.iter().any(|g| g.name() == *name)) {
+            return Answer::Refused { text: format!("there is no daemon process group '{name}'") };
+        }
+        let groups = self.groups.iter_mut();
+        let groups = groups.filter(|group| meant.is_none_or(|name| group.name() == name));
+        match inquiry {
+            Inquiry::Status => {
+                let groups = groups.map(|group| {
+                    group.ask(&ToDaemon::Report, None, asker.as_fd());
+                    group.report()
+                });
+                Answer::Groups { groups: groups.collect() }
+            }
+            Inquiry::Stack { epoch, thread, request, .. } => {
+                let question = ToDaemon::Stack { of: Some((*thread, *request)) };
+                let asked = groups.map(|group| group.ask(&question, Some(*epoch), asker.as_fd()));
+                match asked.sum::<usize>() {
+                    0 => Answer::Refused { text: "the process has ended".to_owned() },
+                    _ => Answer::Done { text: "asked".to_owned() },
+                }
+            }
+            Inquiry::Dump { .. } => {
+                let question = ToDaemon::Stack { of: None };
+                let asked: usize =
+                    groups.map(|group| group.ask(&question, None, asker.as_fd())).sum();
+                Answer::Done { text: format!("{asked} processes asked") }
+            }
+            Inquiry::Reload { .. } => {
+                let renewed = groups.map(|group| group.renew(now)).count();
+                Answer::Done { text: format!("{renewed} groups reloaded") }
+            }
+            Inquiry::Drain { group: name } => {
+                groups.for_each(|group| group.drain(now));
+                Answer::Done { text: format!("group '{name}' drained") }
+            }
+        }
+    }
+
     fn complain(&mut self, reason: &str) {
         self.is_incomplete = true;
         self.log.log(
@@ -186,6 +262,11 @@ impl Supervisor {
             ToSupervisor::Unclaimed(seconds) => {
                 let claim = Duration::from_secs(u64::from(seconds));
                 self.unclaimed_until = Some(Instant::now() + claim);
+            }
+            ToSupervisor::Inquiries => {
+                if let Err(error) = self.desk.open(descriptors, &self.poller) {
+                    self.complain(&format!("no questions can be answered: {error}"));
+                }
             }
             ToSupervisor::Stop => self.stop(),
         }

@@ -6,10 +6,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering, fence},
 };
 
+use super::tallies::TALLY;
 use crate::memory::{self, Access, Mapping};
 
 /// Words of a slot: a cache line each, so that threads do not share one.
-const SLOT: usize = 8;
+pub(super) const SLOT: usize = 8;
 const REQUEST: usize = 0;
 const EPOCH: usize = 1;
 const ACTIVE: usize = 2;
@@ -33,10 +34,10 @@ pub struct Started {
 }
 
 impl Slots {
-    /// Makes the memory for `count` slots. Daemons of any user write to it, so whoever has the
+    /// Makes the memory for `count` slots and their [`super::Tallies`]. Daemons of any user write to it, so whoever has the
     /// descriptor may; its size is fixed for ever.
     pub fn create(count: u32) -> io::Result<OwnedFd> {
-        memory::create("wsgi-slots", count as usize * SLOT, 0o666)
+        memory::create("wsgi-slots", count as usize * (SLOT + TALLY), 0o666)
     }
 
     /// Maps the slots of `memory`.
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn slots_beyond_the_memory_do_not_exist() {
         let memory = Slots::create(2).unwrap();
-        assert!(Slots::map(memory.as_fd(), 3).is_err());
+        assert!(Slots::map(memory.as_fd(), 100).is_err());
         let slots = Slots::map(memory.as_fd(), 2).unwrap();
         assert!(!slots.begin(2, 1, 1));
         assert!(!slots.begin(u32::MAX, 1, 1));

@@ -128,6 +128,11 @@ impl TableWriter {
         load(&self.mapping, NEWEST)
     }
 
+    /// The state of the group as it was set last.
+    pub fn group(&self) -> GroupState {
+        read_group(&self.mapping)
+    }
+
     /// Enters a process, in the place of one that is long gone.
     pub fn enter(&self, process: &Process) {
         let entry = entry(process.epoch);
@@ -200,7 +205,7 @@ impl TableReader {
         for _ in 0..1000 {
             let before = load(&self.mapping, SEQUENCE);
             fence(Ordering::Acquire);
-            let state = self.read_group();
+            let state = read_group(&self.mapping);
             fence(Ordering::Acquire);
             if before.is_multiple_of(2) && load(&self.mapping, SEQUENCE) == before {
                 return state;
@@ -209,18 +214,18 @@ impl TableReader {
         }
         GroupState::Serving
     }
+}
 
-    fn read_group(&self) -> GroupState {
-        if load(&self.mapping, STATE) == 0 {
-            return GroupState::Serving;
-        }
-        let length = usize::try_from(load(&self.mapping, LENGTH)).unwrap_or(0).min(REASON);
-        let mut bytes: Vec<u8> = (TEXT..TEXT + REASON / 8)
-            .flat_map(|index| load(&self.mapping, index).to_le_bytes())
-            .collect();
-        bytes.truncate(length);
-        GroupState::Failing(String::from_utf8_lossy(&bytes).into_owned())
+/// The state of the group, if nobody writes it meanwhile.
+fn read_group(mapping: &Mapping) -> GroupState {
+    if load(mapping, STATE) == 0 {
+        return GroupState::Serving;
     }
+    let length = usize::try_from(load(mapping, LENGTH)).unwrap_or(0).min(REASON);
+    let mut bytes: Vec<u8> =
+        (TEXT..TEXT + REASON / 8).flat_map(|index| load(mapping, index).to_le_bytes()).collect();
+    bytes.truncate(length);
+    GroupState::Failing(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn entry(epoch: u64) -> usize {

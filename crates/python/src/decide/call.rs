@@ -55,7 +55,7 @@ pub(crate) fn ask(
     exchange: &dyn Exchange,
     lease: &Arc<Lease>,
 ) -> Verdict {
-    let _serving = Serving::begin(lease);
+    let _serving = Serving::begin(lease, None);
     let interpreter = match runtime.interpreters().get(head.application_group, runtime.spec()) {
         Ok(interpreter) => interpreter,
         Err(reason) => {

@@ -67,7 +67,7 @@ pub(crate) fn serve(
     thread_id: u32,
     daemon_start: i64,
 ) -> Outcome {
-    let _serving = Serving::begin(lease);
+    let _serving = Serving::begin(lease, exchange.activity());
     let (interpreter, mut has_begun) = match find_interpreter(runtime, head, exchange) {
         Ok(found) => found,
         Err(outcome) => return outcome,
@@ -240,6 +240,9 @@ fn execute<'py>(
         if let Some(measure) = request.lease.measure() {
             measure.begin_application(start);
         }
+        if let Some(activity) = log::activity() {
+            activity.begin_application(start);
+        }
         application.call(&[&environ, &start_response])?
     };
     let produced = deliver::deliver(py, request, &result);
@@ -259,9 +262,7 @@ fn end_application(py: Py<'_>, request: &Request<'_>, produced: Produced) -> Pro
         }
         produced => produced,
     };
-    if let Some(measure) = request.lease.measure() {
-        measure.finish_application();
-    }
+    measure::finish_application(request.lease.measure());
     if let Produced::Nothing(outcome) = produced
         && is_observed
     {

@@ -73,10 +73,10 @@ impl Measure {
         self.application_start.store(now, Ordering::Relaxed);
     }
 
-    /// The application and what it returned have ended, in the thread that began it.
-    pub(crate) fn finish_application(&self) {
+    /// See [`finish_application`]; `now` is in µs since the epoch.
+    fn finish_application(&self, now: i64) {
         let [start, used] = &self.cpu;
-        let (begun, now) = (self.application_start.load(Ordering::Relaxed), now());
+        let begun = self.application_start.load(Ordering::Relaxed);
         if begun == 0 {
             return;
         }
@@ -100,6 +100,21 @@ impl Measure {
                 ..self.before
             },
         }
+    }
+}
+
+/// The application and what it returned have ended, in the thread that began it.
+pub(crate) fn finish_application(measure: Option<&Arc<Measure>>) {
+    let activity = log::activity();
+    if measure.is_none() && activity.is_none() {
+        return;
+    }
+    let now = now();
+    if let Some(measure) = measure {
+        measure.finish_application(now);
+    }
+    if let Some(activity) = activity {
+        activity.finish_application(now);
     }
 }
 
@@ -135,12 +150,18 @@ pub(crate) fn sending<T>(measure: Option<&Arc<Measure>>, send: impl FnOnce() -> 
 
 /// Waits for an interpreter's lock, as part of the request that this thread serves, if any.
 pub(crate) fn waiting_for_lock(wait: impl FnOnce()) {
+    let waited = match log::activity() {
+        Some(activity) => activity.waiting_for_lock(wait),
+        None if is_on() => {
+            let start = Instant::now();
+            wait();
+            start.elapsed()
+        }
+        None => return wait(),
+    };
     if !is_on() {
-        return wait();
+        return;
     }
-    let start = Instant::now();
-    wait();
-    let waited = start.elapsed();
     log::with_measure(|measure| {
         measure.lock.take(waited);
         measure.lock.add(1, 0);
@@ -223,7 +244,7 @@ mod tests {
         produced(Some(&measure), 2, 40);
         sending(Some(&measure), || std::thread::sleep(Duration::from_millis(2)));
         waiting_for_lock(|| {});
-        measure.finish_application();
+        finish_application(Some(&measure));
         let figures = measure.figures();
         assert_eq!((figures.input.count, figures.input.bytes), (2, 3));
         assert_eq!((figures.output.count, figures.output.bytes), (2, 40));

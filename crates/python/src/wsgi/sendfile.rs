@@ -6,6 +6,7 @@ use std::{
 };
 
 use wsgi_core::{
+    activity::Activity,
     exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     head::{RequestHead, ResponseHead},
     level::Level,
@@ -128,6 +129,10 @@ impl Exchange for Sendfile<'_> {
 
     fn tls_variable(&self, name: &[u8]) -> Option<Vec<u8>> {
         self.inner.tls_variable(name)
+    }
+
+    fn activity(&self) -> Option<&Activity> {
+        self.inner.activity()
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {

@@ -139,12 +139,16 @@ impl Group {
         }
         self.log_end(&member, end, was_draining, context.now);
         let requests = member.requests();
+        self.history.note(&member, end, describe_end(end), requests);
         // Its requests do not run any more, and count no more among the busy threads of the group.
         let block = member.block();
         member.boards.slots.clear(block.first, block.count);
         if self.is_trial(member.id) {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));
             self.give_up_trial(&reason);
+        }
+        if self.is_drained {
+            return true;
         }
         if is_current && !member.was_ready() && !self.is_ending {
             let reason = member.failure.take().unwrap_or_else(|| describe_end(end));

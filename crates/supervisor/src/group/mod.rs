@@ -5,7 +5,9 @@
 //! the processes of older generations drain, and only the newest is kept at its full number.
 
 mod events;
+mod history;
 mod linger;
+mod operator;
 mod reload;
 mod retire;
 mod start;
@@ -27,6 +29,7 @@ use wsgi_ipc::{
     scoreboard::{GroupState, ProcessState, ProcessTable, Slots},
 };
 
+use history::History;
 use linger::Linger;
 use reload::Reload;
 
@@ -102,6 +105,9 @@ pub(crate) struct Group {
     slots_rest: Option<Instant>,
     is_ending: bool,
     is_failing: bool,
+    /// An operator wants no processes.
+    is_drained: bool,
+    history: History,
 }
 
 impl Group {
@@ -130,6 +136,8 @@ impl Group {
             slots_rest: None,
             is_ending: false,
             is_failing: false,
+            is_drained: false,
+            history: History::default(),
         };
         group.watch_files(context.now);
         group.adopt_orphans(context);
@@ -174,7 +182,7 @@ impl Group {
         self.boards = boards;
         self.is_ending = false;
         self.linger = None;
-        if is_kept {
+        if is_kept && !self.is_drained {
             // httpd has opened its log again, perhaps because it was rotated.
             self.members.iter().for_each(|member| member.pass_error_log(self.log.file()));
             return Ok(());
@@ -182,6 +190,7 @@ impl Group {
         self.watch_files(now);
         self.drop_trial(now);
         self.is_failing = false;
+        self.is_drained = false;
         self.boards.table.set_group(&GroupState::Serving);
         self.preload = if is_same_user { self.loaded_now() } else { Vec::new() };
         self.begin_generation();
@@ -246,7 +255,7 @@ impl Group {
             }
         }
         self.slots_rest = self.slots_rest.filter(|rested| *rested > now);
-        if !self.is_ending {
+        if !self.is_ending && !self.is_drained {
             self.look_at_files(now);
             self.look_at_memory(now);
             self.choose_leaving(now);

@@ -724,6 +724,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names the reason. Other children answer; where none does, the function returns `None`.",
     },
     Message {
+        code: 1051,
+        meaning: "Somebody on another machine has asked for the page of wsgi-status, whose section has no Require.",
+        remedy: "Add a Require beside every `SetHandler wsgi-status` that says who may see it (docs/status.md).",
+    },
+    Message {
         code: 1201,
         meaning: "A daemon process could not accept a connection.",
         remedy: "The text names the error, often a limit on descriptors.",
@@ -782,6 +787,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         code: 1217,
         meaning: "The supervisor cannot start the thread that looks at the files of `reload-on=`.",
         remedy: "See why the system refuses a thread (limits on processes, memory); then restart httpd.",
+    },
+    Message {
+        code: 1218,
+        meaning: "Somebody who is neither root nor the user that has started httpd has connected to the control socket, or could not be accepted there.",
+        remedy: "Commands that talk to a running server must be run by one of them.",
     },
     Message {
         code: 1220,
