@@ -26,7 +26,50 @@ fn with_package(mode: Mode) -> crate::support::httpd::Builder {
     Httpd::with(&format!("{lines}WSGIScriptAlias / @apps@/evaluate.py"))
 }
 
+/// Nobody asks for `active_requests` before the second request.
+const LATE: &str = "\
+import mod_wsgi, os, time
+OUT = os.path.join(os.path.dirname(__file__), 'out')
+def application(environ, start_response):
+    own = environ['mod_wsgi.request_id']
+    if environ['PATH_INFO'] == '/wait':
+        mod_wsgi.request_data()['where'] = 'waiting'
+        with open(os.path.join(OUT, 'id.new'), 'w') as note:
+            note.write(own)
+        os.rename(os.path.join(OUT, 'id.new'), os.path.join(OUT, 'id'))
+        while not os.path.exists(os.path.join(OUT, 'gate')):
+            time.sleep(0.005)
+        text = str(len(mod_wsgi.active_requests))
+    else:
+        seen = mod_wsgi.active_requests.items()
+        text = '\\n'.join(f'{\"own\" if id == own else id}: {data}' for id, data in seen)
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [text.encode()]
+";
+
 both_modes! {
+    fn whoever_asks_first_for_the_requests_in_progress_sees_those_that_began_before(mode) {
+        if mode == Mode::Embedded && crate::support::conf::mpm() == "prefork" {
+            return;
+        }
+        let server = Httpd::with("WSGIScriptAlias / @root@/app.wsgi")
+            .mode(mode)
+            .one_child()
+            .file("app.wsgi", LATE)
+            .writable(&["out"])
+            .start();
+        let mut waiting = server.connect();
+        waiting.request("GET", "/wait", &[], b"");
+        let id = server.wait_for_out("id");
+        let seen = server.get("/").ok();
+        assert!(seen.contains(&format!("{id}: {{'where': 'waiting'}}")), "{seen} without {id}");
+        assert!(seen.contains("own: {}"), "{seen}");
+        std::fs::write(server.path("out/gate"), "").unwrap();
+        assert_eq!(waiting.response().ok(), "1");
+        // Those that have ended are gone; the one that asks is there.
+        assert_eq!(server.get("/").ok().lines().count(), 1);
+    }
+
     fn attributes_have_the_types_and_values_of_the_contract(mode) {
         let server = Httpd::serving("evaluate.py", mode);
         let found = evaluated(&server, &[

@@ -5,6 +5,7 @@
 //! reached only before [`Lease::end`]; that waits for calls of other threads that are under way.
 
 use std::ops::Deref;
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -15,8 +16,8 @@ use wsgi_core::{
 };
 
 use crate::{
-    module::events::Progress,
-    object::{Object, Py},
+    module::active::{Progress, Told},
+    object::{Object, Py, PyResult},
     types::input::Body,
     wsgi::{measure::Measure, response::Response},
 };
@@ -27,8 +28,8 @@ const ENDED: u32 = 1 << 31;
 /// The shared part of one request.
 pub(crate) struct Lease {
     exchange: *const (dyn Exchange + 'static),
-    /// The script's path; lives as long as the exchange.
-    script: *const [u8],
+    /// Lives as long as the exchange.
+    head: *const RequestHead<'static>,
     /// What of its records is logged.
     log_level: Level,
     /// Calls in progress, and [`ENDED`].
@@ -39,10 +40,10 @@ pub(crate) struct Lease {
     partial_line: Mutex<Vec<u8>>,
     measure: OnceLock<Arc<Measure>>,
     /// What its events say, while the request is in progress in its interpreter.
-    progress: Mutex<Option<Progress>>,
+    progress: Mutex<Progress>,
 }
 
-// SAFETY: `exchange` and `script` are followed only through `Use`, which keeps `end` waiting;
+// SAFETY: `exchange` and `head` are followed only through `Use`, which keeps `end` waiting;
 // Exchange is Sync.
 unsafe impl Send for Lease {}
 // SAFETY: as for Send; everything else is locked or atomic.
@@ -57,7 +58,8 @@ impl Lease {
         let exchange: *const (dyn Exchange + 'static) = unsafe { std::mem::transmute(pointer) };
         Self {
             exchange,
-            script: head.script,
+            // Only the lifetime changes, as above.
+            head: ptr::from_ref(head).cast(),
             log_level: head.log_level,
             users: AtomicU32::new(0),
             last_left: (Mutex::new(()), Condvar::new()),
@@ -67,7 +69,7 @@ impl Lease {
             body: Mutex::new(Body::new(head.body_length)),
             partial_line: Mutex::new(Vec::new()),
             measure: OnceLock::new(),
-            progress: Mutex::new(None),
+            progress: Mutex::default(),
         }
     }
 
@@ -121,15 +123,45 @@ impl Lease {
         lock(&self.partial_line)
     }
 
-    /// Sets what events say about the request, and gives back what it was.
-    pub(crate) fn set_progress(&self, progress: Option<Progress>) -> Option<Progress> {
-        std::mem::replace(&mut lock(&self.progress), progress)
+    /// The request is in progress in its interpreter.
+    pub(crate) fn begin_progress(&self) {
+        *lock(&self.progress) = Progress::Unasked;
+    }
+
+    /// It is not any more; what was told about it until now.
+    pub(crate) fn end_progress(&self) -> Option<Told> {
+        match std::mem::take(&mut *lock(&self.progress)) {
+            Progress::Told(told) => Some(told),
+            Progress::Outside | Progress::Unasked => None,
+        }
     }
 
     /// What events say about the request, while it is in progress: its id and its data. Called
     /// attached to its interpreter.
-    pub(crate) fn progress<'py>(&self, py: Py<'py>) -> Option<(Option<Object<'py>>, Object<'py>)> {
-        lock(&self.progress).as_ref().map(|progress| progress.get(py))
+    pub(crate) fn progress<'py>(
+        &self,
+        py: Py<'py>,
+    ) -> PyResult<Option<(Option<Object<'py>>, Object<'py>)>> {
+        match &*lock(&self.progress) {
+            Progress::Told(told) => return Ok(Some(told.get(py))),
+            Progress::Outside => return Ok(None),
+            Progress::Unasked => {}
+        }
+        // Not while the lock is held: making an object may run anything.
+        let made = Told::make(py, self.enter().as_ref().map(Use::head))?;
+        let mut progress = lock(&self.progress);
+        let (shown, unused) = match &*progress {
+            Progress::Unasked => {
+                let shown = made.get(py);
+                *progress = Progress::Told(made);
+                return Ok(Some(shown));
+            }
+            Progress::Told(told) => (Some(told.get(py)), made),
+            Progress::Outside => (None, made),
+        };
+        drop(progress);
+        drop(unused.take(py));
+        Ok(shown)
     }
 }
 
@@ -149,10 +181,15 @@ impl Use<'_> {
         self.log_located(Level::ERROR, line, None);
     }
 
+    /// The request's head.
+    pub(crate) fn head(&self) -> &RequestHead<'_> {
+        // SAFETY: `end` has not returned while this use is counted, so the head lives.
+        unsafe { &*self.0.head }
+    }
+
     /// Logs a line that the application reported.
     pub(crate) fn log_located(&self, level: Level, line: &str, source: Option<Source<'_>>) {
-        // SAFETY: `end` has not returned while this use is counted, so the path lives.
-        let script = String::from_utf8_lossy(unsafe { &*self.0.script });
+        let script = String::from_utf8_lossy(self.head().script);
         self.log(level, &format!("[script {script}] {line}"), source);
     }
 }

@@ -12,7 +12,7 @@ use wsgi_core::{
 
 use crate::{
     lease::Lease,
-    object::{Object, Py},
+    object::{Object, Py, PyResult},
     wsgi::measure::Measure,
 };
 
@@ -141,8 +141,9 @@ pub(crate) fn activity<'l>() -> Option<&'l Activity> {
 }
 
 /// The data of the request this thread serves.
-pub(crate) fn current_data(py: Py<'_>) -> Option<Object<'_>> {
-    serving()?.progress(py).map(|(_, data)| data)
+pub(crate) fn current_data(py: Py<'_>) -> PyResult<Option<Object<'_>>> {
+    let Some(lease) = serving() else { return Ok(None) };
+    Ok(lease.progress(py)?.map(|(_, data)| data))
 }
 
 fn serving<'l>() -> Option<&'l Lease> {

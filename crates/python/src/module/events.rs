@@ -1,24 +1,17 @@
-//! Who has subscribed to the events of an interpreter, and which requests are in progress in it.
+//! Who has subscribed to the events of an interpreter.
 //!
 //! Nothing is made for an event that nobody listens to: publishers ask
 //! [`Events::has_subscribers`] before they build one. `wsgi/observe.rs` builds those of requests,
 //! `announce.rs` those of the process.
 
-use std::sync::Arc;
-
-use wsgi_core::{
-    head::{Key, RequestHead},
-    keys::number,
-};
-
+use super::active::Active;
 use crate::{
-    lease::Lease,
-    object::{Class, Object, Py, PyResult, Ref, Stored},
+    object::{Class, Py, PyResult, Ref, Stored},
     state::State,
     traceback,
 };
 
-/// The lists and the dictionary that applications see in the module.
+/// The lists that applications see in the module, and the requests in progress.
 #[derive(Debug)]
 pub(crate) struct Events {
     /// `mod_wsgi.event_callbacks`
@@ -27,8 +20,8 @@ pub(crate) struct Events {
     shutdown: Stored,
     /// `mod_wsgi.signal_callbacks`
     signals: Stored,
-    /// `mod_wsgi.active_requests`
-    active: Stored,
+    /// The requests in progress.
+    pub(crate) active: Active,
     /// Whether signals are delivered to this process: a daemon.
     hears_signals: bool,
 }
@@ -52,7 +45,7 @@ impl Events {
             callbacks: list()?,
             shutdown: list()?,
             signals: list()?,
-            active: Stored::new(py.dict()?),
+            active: Active::default(),
             hears_signals,
         })
     }
@@ -62,8 +55,7 @@ impl Events {
         let py = own.py();
         own.set_item_named("event_callbacks", self.callbacks.get(py))?;
         own.set_item_named("shutdown_callbacks", self.shutdown.get(py))?;
-        own.set_item_named("signal_callbacks", self.signals.get(py))?;
-        own.set_item_named("active_requests", self.active.get(py))
+        own.set_item_named("signal_callbacks", self.signals.get(py))
     }
 
     /// Whether anybody listens to the events of requests.
@@ -121,76 +113,4 @@ fn report(py: Py<'_>, state: &State, event: &str, exception: &Ref<'_>) {
         format!("WSGI0112: {class} exception raised by event callback for '{event}'.")
     };
     traceback::write(py, &state.bootstrap, None, &text, exception);
-}
-
-/// A request as its events show it.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    id: Option<Stored>,
-    data: Stored,
-}
-
-impl Progress {
-    /// Its id, and `mod_wsgi.request_data()`.
-    pub(crate) fn get<'py>(&self, py: Py<'py>) -> (Option<Object<'py>>, Object<'py>) {
-        (self.id.as_ref().map(|id| id.get(py).to_object()), self.data.get(py).to_object())
-    }
-
-    fn release(self, py: Py<'_>) {
-        drop(self.data.take(py));
-        drop(self.id.map(|id| id.take(py)));
-    }
-}
-
-/// A request that is in progress until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Active<'a, 'py> {
-    py: Py<'py>,
-    events: &'a Events,
-    lease: &'a Arc<Lease>,
-    /// Its key in `active_requests`.
-    id: Option<Object<'py>>,
-}
-
-impl<'a, 'py> Active<'a, 'py> {
-    /// Gives the request its data.
-    pub(crate) fn begin(
-        py: Py<'py>,
-        events: &'a Events,
-        head: &RequestHead<'_>,
-        lease: &'a Arc<Lease>,
-    ) -> PyResult<Self> {
-        const ID: u16 = number("mod_wsgi.request_id");
-        let data = py.dict()?;
-        let id = match entry(head, ID) {
-            Some(id) => Some(py.latin1(id)?),
-            None => None,
-        };
-        if let Some(id) = &id {
-            events.active.get(py).set_item(id, &data)?;
-        }
-        let stored = id.as_ref().map(|id| Stored::new(id.to_object()));
-        lease.set_progress(Some(Progress { id: stored, data: Stored::new(data) }));
-        Ok(Self { py, events, lease, id })
-    }
-}
-
-impl Drop for Active<'_, '_> {
-    fn drop(&mut self) {
-        let py = self.py;
-        if let Some(progress) = self.lease.set_progress(None) {
-            progress.release(py);
-        }
-        if let Some(id) = &self.id
-            && let Err(raised) = self.events.active.get(py).remove_item(id)
-        {
-            // The application has removed it.
-            raised.clear(py);
-        }
-    }
-}
-
-/// The value of a well-known key of the environ.
-pub(crate) fn entry<'a>(head: &RequestHead<'a>, number: u16) -> Option<&'a [u8]> {
-    head.entries().find(|(key, _)| *key == Key::Known(number)).and_then(|(_, value)| value)
 }

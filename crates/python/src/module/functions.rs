@@ -4,6 +4,7 @@ use pyo3_ffi as ffi;
 use wsgi_core::level::Level;
 
 use super::{
+    active,
     events::{Events, Topic},
     events_of, log_handler,
 };
@@ -62,12 +63,19 @@ unsafe extern "C" fn get_attribute(
         if name == log_handler::NAME {
             return log_handler::make(&module);
         }
+        if name == active::NAME
+            && let Some(events) = events_of(&module)
+        {
+            let shown = events.active.show(py)?;
+            module.set_attribute(active::NAME, &shown)?;
+            return Ok(shown);
+        }
         let text = format!("module 'mod_wsgi' has no attribute '{name}'");
         Err(py.raise(Class::Attribute, &text))
     })
 }
 
-/// The names that the module has, and the one that it would make.
+/// The names that the module has, and those that it would make.
 unsafe extern "C" fn names(
     module: *mut ffi::PyObject,
     _no_arguments: *mut ffi::PyObject,
@@ -77,7 +85,9 @@ unsafe extern "C" fn names(
         let module = unsafe { borrowed(module) };
         let names =
             py.import("builtins")?.call_method("set", &[&*module.attribute("__dict__")?])?;
-        names.call_method("add", &[&*py.text(log_handler::NAME)?])?;
+        for made in [log_handler::NAME, active::NAME] {
+            names.call_method("add", &[&*py.text(made)?])?;
+        }
         for own in ["__getattr__", "__dir__"] {
             names.call_method("discard", &[&*py.text(own)?])?;
         }
@@ -90,7 +100,7 @@ unsafe extern "C" fn request_data(
     _no_arguments: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     guard("request_data", |py| {
-        log::current_data(py)
+        log::current_data(py)?
             .ok_or_else(|| py.raise(Class::Runtime, "no active request for thread"))
     })
 }

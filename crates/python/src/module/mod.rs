@@ -1,10 +1,11 @@
 //! The modules `mod_wsgi` and `apache` as applications import them.
 //!
-//! `events.rs` keeps the subscribers and the requests in progress, `functions.rs` has the
+//! `events.rs` keeps the subscribers, `active.rs` the requests in progress, `functions.rs` has the
 //! functions, `metrics.rs` and `server_metrics.rs` those that tell what requests cost and what httpd
 //! does, in dictionaries of `entries.rs`, `log_handler.rs` the class for Python's logging. The module
 //! object's own memory holds a pointer to the [`Events`] of its interpreter.
 
+pub(crate) mod active;
 mod entries;
 pub(crate) mod events;
 mod functions;

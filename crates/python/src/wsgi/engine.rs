@@ -23,7 +23,6 @@ use crate::{
     lease::Lease,
     loader::{self, NotLoaded},
     log::{self, Serving},
-    module::events::Active,
     object::{Object, Py, PyResult, Raised},
     runtime::Runtime,
     script::{self, Found, Loaded},
@@ -176,9 +175,8 @@ fn wants_reload(interpreter: &Interpreter, head: &RequestHead<'_>, loaded: &Load
 
 /// Loads the script if need be and runs the application.
 fn prepare(py: Py<'_>, runtime: &Runtime, request: &Request<'_>, found: Found) -> Produced {
-    let events = request.interpreter.state.events;
-    match Active::begin(py, events, request.head, request.lease) {
-        Ok(_active) => load_and_run(py, runtime, request, found),
+    match request.interpreter.state.events.active.begin(py, request.lease) {
+        Ok(_in_progress) => load_and_run(py, runtime, request, found),
         Err(raised) => Produced::Nothing(report::exception(py, request, raised)),
     }
 }

@@ -19,7 +19,10 @@ use super::{
 use crate::{
     interpreter::Interpreter,
     lease::Lease,
-    module::events::{self, Topic},
+    module::{
+        active,
+        events::{self, Topic},
+    },
     object::{Object, Py, PyResult, Ref},
 };
 
@@ -115,7 +118,7 @@ pub(crate) fn finished(py: Py<'_>, request: &Request<'_>, outcome: Outcome) {
 
 /// An event about a request that is in progress.
 fn about<'py>(py: Py<'py>, lease: &Lease) -> PyResult<Option<Object<'py>>> {
-    let Some((id, data)) = lease.progress(py) else { return Ok(None) };
+    let Some((id, data)) = lease.progress(py)? else { return Ok(None) };
     let event = py.dict()?;
     if let Some(id) = id {
         event.set_item_named("request_id", &id)?;
@@ -127,7 +130,7 @@ fn about<'py>(py: Py<'py>, lease: &Lease) -> PyResult<Option<Object<'py>>> {
 /// Where the request has come from, and when.
 fn add_origin(py: Py<'_>, event: &Ref<'_>, request: &Request<'_>) -> PyResult<()> {
     const SERVER_PID: u16 = number("mod_wsgi.server_pid");
-    let pid = events::entry(request.head, SERVER_PID);
+    let pid = active::entry(request.head, SERVER_PID);
     let pid = pid.and_then(|pid| std::str::from_utf8(pid).ok()?.parse::<i64>().ok());
     event.set_item_named("thread_id", &*py.int(request.thread_id.into())?)?;
     event.set_item_named("server_pid", &*py.int(pid.unwrap_or(0))?)?;
