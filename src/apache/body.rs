@@ -11,6 +11,8 @@ pub(crate) struct Body<'r> {
     request: Request<'r>,
     brigade: NonNull<ffi::apr_bucket_brigade>,
     ended: bool,
+    /// The first bucket's data was handed out by [`Body::next`].
+    is_lent: bool,
     /// Why nothing more can be read: httpd's filters would go on behind the fault.
     failed: Option<ReadError>,
 }
@@ -32,6 +34,32 @@ pub(crate) enum Read {
     End,
 }
 
+/// What comes next of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next<'b> {
+    /// Bytes where httpd has them, never none.
+    Block(&'b [u8]),
+    /// Nothing is there yet (only when not waiting).
+    NotYet,
+    /// The body is complete.
+    End,
+}
+
+/// The first bucket of a brigade, with its data.
+#[derive(Debug, Clone, Copy)]
+struct Front {
+    bucket: *mut ffi::apr_bucket,
+    data: NonNull<u8>,
+    length: usize,
+}
+
+/// What stands first in the brigade.
+enum Found {
+    Data(Front),
+    NotYet,
+    End,
+}
+
 impl<'r> Body<'r> {
     /// A reader for a request whose handler is running; `Err` is the status to answer with.
     pub(crate) fn open(request: Request<'r>) -> Result<Self, u16> {
@@ -48,35 +76,49 @@ impl<'r> Body<'r> {
         // SAFETY: a live pool and allocator; the brigade lives in the pool.
         let brigade = unsafe { ffi::apr_brigade_create(record.pool, allocator) };
         let brigade = NonNull::new(brigade).ok_or(500u16)?;
-        Ok(Self { request, brigade, ended: false, failed: None })
+        Ok(Self { request, brigade, ended: false, is_lent: false, failed: None })
+    }
+
+    /// Bytes that the client has announced and not sent; `None` for a chunked body.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        let record = self.request.record();
+        u64::try_from(record.remaining).ok().filter(|_| record.read_chunked == 0)
     }
 
     /// Reads up to `buffer.len()` bytes; `waits` says whether to wait for the first of them.
     pub(crate) fn read(&mut self, buffer: &mut [u8], waits: bool) -> Result<Read, ReadError> {
-        match self.failed {
-            Some(error) => Err(error),
-            None => self.read_on(buffer, waits).inspect_err(|error| self.failed = Some(*error)),
+        if buffer.is_empty() {
+            return Ok(Read::End);
         }
+        let mut filled = 0;
+        while filled < buffer.len() && (filled == 0 || !self.is_empty()) {
+            let front = match self.find(buffer.len(), waits) {
+                Ok(Found::Data(front)) => front,
+                Ok(Found::NotYet) if filled == 0 => return Ok(Read::NotYet),
+                Ok(Found::End) if filled == 0 => return Ok(Read::End),
+                Err(error) if filled == 0 => return Err(error),
+                // An error stays for the next call.
+                Ok(Found::NotYet | Found::End) | Err(_) => break,
+            };
+            filled += self.copy(front, buffer.get_mut(filled..).unwrap_or_default());
+        }
+        Ok(Read::Data(filled))
     }
 
-    fn read_on(&mut self, buffer: &mut [u8], waits: bool) -> Result<Read, ReadError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            if self.ended {
-                break;
+    /// The next bytes of the body without a copy: valid until the next call. About `wanted` of
+    /// them are asked for; `waits` says whether to wait for them.
+    pub(crate) fn next(&mut self, wanted: usize, waits: bool) -> Result<Next<'_>, ReadError> {
+        Ok(match self.find(wanted, waits)? {
+            Found::Data(front) => {
+                self.is_lent = true;
+                // SAFETY: the bucket's data, `length` bytes; the bucket stays until this reader,
+                // which the slice borrows, is used again.
+                Next::Block(unsafe {
+                    std::slice::from_raw_parts(front.data.as_ptr(), front.length)
+                })
             }
-            if self.is_empty() {
-                if filled > 0 || !self.fill(buffer.len(), waits)? {
-                    break;
-                }
-                continue;
-            }
-            filled += self.take(buffer.get_mut(filled..).unwrap_or_default())?;
-        }
-        Ok(match filled {
-            0 if self.ended || buffer.is_empty() => Read::End,
-            0 => Read::NotYet,
-            length => Read::Data(length),
+            Found::NotYet => Next::NotYet,
+            Found::End => Next::End,
         })
     }
 
@@ -122,31 +164,45 @@ impl<'r> Body<'r> {
         Ok(true)
     }
 
-    /// Moves bytes of the first bucket into `buffer`.
-    fn take(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+    /// Looks for data, fetching more where none is left.
+    fn find(&mut self, wanted: usize, waits: bool) -> Result<Found, ReadError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if std::mem::take(&mut self.is_lent) {
+            self.delete_first();
+        }
+        self.find_on(wanted, waits).inspect_err(|error| self.failed = Some(*error))
+    }
+
+    fn find_on(&mut self, wanted: usize, waits: bool) -> Result<Found, ReadError> {
+        loop {
+            if self.ended {
+                return Ok(Found::End);
+            }
+            if self.is_empty() {
+                if !self.fill(wanted, waits)? {
+                    return Ok(Found::NotYet);
+                }
+                continue;
+            }
+            if let Some(front) = self.front()? {
+                return Ok(Found::Data(front));
+            }
+        }
+    }
+
+    /// The first bucket of a brigade that has some; one without data is dropped.
+    fn front(&mut self) -> Result<Option<Front>, ReadError> {
         // SAFETY: the brigade is not empty.
         let bucket = unsafe { ffi::wsgi_shim_brigade_first(self.brigade.as_ptr()) };
         // SAFETY: a live bucket.
-        if unsafe { ffi::wsgi_shim_bucket_is_eos(bucket) } != 0 {
-            self.ended = true;
-            // SAFETY: a live bucket, not used after this.
-            unsafe { ffi::wsgi_shim_bucket_delete(bucket) };
-            return Ok(0);
-        }
+        self.ended = unsafe { ffi::wsgi_shim_bucket_is_eos(bucket) } != 0;
         // SAFETY: a live bucket.
-        if unsafe { ffi::wsgi_shim_bucket_is_metadata(bucket) } != 0 {
-            // SAFETY: a live bucket, not used after this.
-            unsafe { ffi::wsgi_shim_bucket_delete(bucket) };
-            return Ok(0);
+        if self.ended || unsafe { ffi::wsgi_shim_bucket_is_metadata(bucket) } != 0 {
+            self.delete_first();
+            return Ok(None);
         }
-        self.copy(bucket, buffer)
-    }
-
-    fn copy(
-        &mut self,
-        bucket: *mut ffi::apr_bucket,
-        buffer: &mut [u8],
-    ) -> Result<usize, ReadError> {
         let mut data = std::ptr::null();
         let mut length = 0;
         // SAFETY: a live bucket, and room for the answers.
@@ -161,19 +217,33 @@ impl<'r> Body<'r> {
         if status != 0 {
             return Err(ReadError { status });
         }
-        let count = length.min(buffer.len());
-        if count > 0 {
-            // SAFETY: the bucket's data is `length` bytes long, the buffer at least `count`, and
-            // they do not overlap.
-            unsafe { data.cast::<u8>().copy_to_nonoverlapping(buffer.as_mut_ptr(), count) };
+        let data = NonNull::new(data.cast_mut().cast::<u8>()).filter(|_| length > 0);
+        if data.is_none() {
+            self.delete_first();
         }
-        if count < length {
-            // SAFETY: a live bucket, split inside its length; the first part goes next.
-            unsafe { ffi::wsgi_shim_bucket_split(bucket, count) };
-        }
+        Ok(data.map(|data| Front { bucket, data, length }))
+    }
+
+    /// Drops the first bucket of a brigade that has some.
+    fn delete_first(&mut self) {
+        // SAFETY: the brigade is not empty.
+        let bucket = unsafe { ffi::wsgi_shim_brigade_first(self.brigade.as_ptr()) };
         // SAFETY: a live bucket, not used after this.
         unsafe { ffi::wsgi_shim_bucket_delete(bucket) };
-        Ok(count)
+    }
+
+    /// Moves bytes of the first bucket into `buffer`.
+    fn copy(&mut self, front: Front, buffer: &mut [u8]) -> usize {
+        let count = front.length.min(buffer.len());
+        // SAFETY: the bucket's data is `length` bytes long, the buffer at least `count`, and
+        // they do not overlap.
+        unsafe { front.data.as_ptr().copy_to_nonoverlapping(buffer.as_mut_ptr(), count) };
+        if count < front.length {
+            // SAFETY: a live bucket, split inside its length; the first part goes next.
+            unsafe { ffi::wsgi_shim_bucket_split(front.bucket, count) };
+        }
+        self.delete_first();
+        count
     }
 }
 

@@ -12,16 +12,19 @@ use wsgi_ipc::temporary::TemporaryFile;
 use super::{Failure, subject};
 use crate::apache::{
     Request,
-    body::{Body, Read, ReadError},
+    body::{Body, Next, ReadError},
     temporary,
 };
 
-/// Bytes read from the client at a time; a body of this size that is there already is read without
-/// a file or a further call, whatever may be kept in memory.
+/// Bytes asked of httpd's filters at a time, and written to a file at a time.
 const WINDOW: usize = 64 << 10;
+
+/// What one block of httpd's holds at most as a rule: room for a body whose length nobody knows.
+const BLOCK: usize = 8 << 10;
 
 /// A whole request body.
 pub(crate) struct Stored {
+    /// The body; as long as one is read that goes to a file, what has not been written.
     memory: Vec<u8>,
     /// Where the body is if it is not in memory.
     file: Option<TemporaryFile>,
@@ -42,37 +45,51 @@ impl Stored {
         memory: u64,
     ) -> Result<Self, Failure> {
         let mut stored = Self::empty();
-        let mut buffer = vec![0; WINDOW];
+        stored.memory.reserve_exact(room_for(body.announced(), memory));
         // A client that waits for `100 Continue` has sent nothing yet.
         let mut waits = request.expects_continue();
         loop {
-            match body.read(&mut buffer, waits) {
-                Ok(Read::Data(length)) => {
-                    let block = buffer.get(..length).unwrap_or_default();
+            match body.next(WINDOW, waits) {
+                Ok(Next::Block(block)) => {
                     stored.push(block, memory).map_err(|why| no_room(request, &why))?;
                 }
-                Ok(Read::End) => break,
+                Ok(Next::End) => break,
                 // Everything that was there is read.
-                Ok(Read::NotYet) => waits = true,
+                Ok(Next::NotYet) => waits = true,
                 Err(error) => return Err(unreadable(request, error)),
             }
         }
+        stored.finish().map_err(|why| no_room(request, &why))?;
         Ok(stored)
     }
 
     fn push(&mut self, block: &[u8], memory: u64) -> io::Result<()> {
-        let offset = self.length;
         self.length += block.len() as u64;
-        if let Some(file) = &self.file {
-            return file.write_at(block, offset);
+        self.memory.extend_from_slice(block);
+        let is_full = match self.file {
+            Some(_) => self.memory.len() >= WINDOW,
+            None => self.length > memory,
+        };
+        if is_full { self.write_out() } else { Ok(()) }
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(temporary::create()?),
+        };
+        file.write_at(&self.memory, self.length - self.memory.len() as u64)?;
+        self.memory.clear();
+        Ok(())
+    }
+
+    /// Nothing follows.
+    fn finish(&mut self) -> io::Result<()> {
+        if self.file.is_some() {
+            self.write_out()?;
+            self.memory = Vec::new();
         }
-        if self.length <= memory {
-            self.memory.extend_from_slice(block);
-            return Ok(());
-        }
-        let file = self.file.insert(temporary::create()?);
-        file.write_at(&std::mem::take(&mut self.memory), 0)?;
-        file.write_at(block, offset)
+        Ok(())
     }
 
     /// Bytes of the body.
@@ -123,6 +140,14 @@ impl Stored {
         buffer.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         Ok(count)
     }
+}
+
+/// Bytes to set aside for a body: all of a short one, otherwise what is gathered for its file.
+fn room_for(announced: Option<u64>, memory: u64) -> usize {
+    let Some(announced) = announced else { return BLOCK };
+    let length = usize::try_from(announced).unwrap_or(usize::MAX);
+    let is_kept = announced <= memory && length <= WINDOW;
+    if is_kept { length } else { WINDOW + BLOCK }
 }
 
 /// How a body is to be read, in bytes of memory; `None`: by the application, from the client.

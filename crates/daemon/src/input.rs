@@ -68,19 +68,12 @@ impl<'a> Input<'a> {
     /// Reads the next bytes of the body, 0 at its end. `ask` sends a [`Kind::Want`]; it is called
     /// when somebody waits and nothing is on its way.
     pub(crate) fn read(&mut self, buffer: &mut [u8], ask: Ask<'_>) -> Result<usize, BodyError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let read = self.read_unless_failed(buffer, ask);
-        if let Err(error) = &read {
-            self.failed = Some(error.clone());
-        }
-        read
+        self.unless_failed(|input| input.read_on(buffer, ask))
     }
 
     /// Reads on from another position of a body that httpd has read to its end.
     pub(crate) fn seek(&mut self, position: u64, ask: Ask<'_>) -> Result<(), BodyError> {
-        self.fetch(ask)?;
+        self.unless_failed(|input| input.fetch(ask))?;
         if self.stored.is_none() {
             return Err(failure("the request body is not kept"));
         }
@@ -88,7 +81,18 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    fn read_unless_failed(&mut self, buffer: &mut [u8], ask: Ask<'_>) -> Result<usize, BodyError> {
+    /// Does what uses the connection: after a failure nothing can be told of what is on it.
+    fn unless_failed<T>(
+        &mut self,
+        action: impl FnOnce(&mut Self) -> Result<T, BodyError>,
+    ) -> Result<T, BodyError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        action(self).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    fn read_on(&mut self, buffer: &mut [u8], ask: Ask<'_>) -> Result<usize, BodyError> {
         self.fetch(ask)?;
         if let Some(stored) = &self.stored {
             let read = stored.read_at(buffer, self.position);
@@ -375,6 +379,23 @@ mod tests {
                 assert_eq!(error.reason, reason);
             }
         }
+    }
+
+    #[test]
+    fn a_body_that_could_not_be_fetched_for_a_seek_is_not_read_either() {
+        let (stream, httpd) = stream();
+        let mut input = Input::new(&stream, request(true, Some(200_000), b""));
+        let ask: Ask<'_> = &|_| {
+            // No answer to what was asked, and then something that looks like a body.
+            let bytes = [&frame(Kind::Head, 0, 7, b"")[..], &frame(Kind::Body, LAST, 7, b"x")];
+            send_vectored(httpd.as_fd(), &[IoSlice::new(&bytes.concat())]).unwrap();
+            Ok(())
+        };
+        for _ in 0..2 {
+            assert_eq!(input.seek(0, ask).unwrap_err().reason, "unexpected frame");
+        }
+        assert_eq!(input.read(&mut [0; 8], ask).unwrap_err().reason, "unexpected frame");
+        assert!(!input.is_drained(), "the connection would be kept");
     }
 
     #[test]
