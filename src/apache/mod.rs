@@ -7,7 +7,7 @@
 //! * `provider`: how httpd asks us about users and their groups.
 //! * `walk`: from a name to a file with the configuration that holds for it.
 //! * `request`, `peer`, `server`, `table`, `pool`, `text`: handles on httpd's structures.
-//! * `body`, `output`: brigades in and out.
+//! * `body`, `output`, `file`: brigades in and out, files among them.
 //! * `page`: pages of our own, and our part of mod_status's.
 //! * `exclusive`: what a request's threads share, one at a time.
 //! * `log`: the error log.
@@ -25,6 +25,7 @@ pub(crate) mod body;
 pub(crate) mod client_socket;
 pub(crate) mod commands;
 pub(crate) mod exclusive;
+mod file;
 pub(crate) mod guard;
 pub(crate) mod hook;
 pub(crate) mod library;

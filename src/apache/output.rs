@@ -1,21 +1,14 @@
 //! The response body: brigades out.
 
-use std::{
-    os::fd::{AsRawFd, BorrowedFd},
-    ptr::NonNull,
-};
+use std::{os::fd::BorrowedFd, ptr::NonNull};
 
 use wsgi_core::exchange::SendError;
 
-use super::Request;
+use super::{Request, file::Part};
 use crate::ffi;
 
 /// Output held back at most before it is passed on, in bytes.
 const HELD_BACK: usize = 64 << 10;
-
-/// Bytes of a file that are read at a time where it is not sent with sendfile: APR's 8000
-/// cost a quarter more CPU time per file, and larger blocks were no cheaper.
-const FILE_BLOCK: usize = 64 << 10;
 
 /// Passes the body of one response down the filters.
 pub(crate) struct Output<'r> {
@@ -91,46 +84,9 @@ impl<'r> Output<'r> {
         length: u64,
         allows_sendfile: bool,
     ) -> Result<(), SendError> {
-        let offset = i64::try_from(offset).map_err(|_| too_large())?;
-        let length = i64::try_from(length).map_err(|_| too_large())?;
-        let file = self.duplicate(file, allows_sendfile)?;
-        let pool = self.request.record().pool;
-        // SAFETY: a live brigade, an open file of the request's pool, which outlives the buckets.
-        let bucket = unsafe {
-            ffi::apr_brigade_insert_file(self.brigade.as_ptr(), file, offset, length, pool)
-        };
-        if let Some(bucket) = NonNull::new(bucket) {
-            // A file that is truncated under a mapping would kill this child with SIGBUS.
-            // SAFETY: a file bucket that was just made.
-            unsafe { ffi::apr_bucket_file_enable_mmap(bucket.as_ptr(), 0) };
-            // SAFETY: as above; the copies that are made of the bucket share the setting.
-            unsafe { ffi::wsgi_shim_bucket_file_read_size(bucket.as_ptr(), FILE_BLOCK) };
-        }
-        Ok(())
-    }
-
-    fn duplicate(
-        &self,
-        file: BorrowedFd<'_>,
-        allows_sendfile: bool,
-    ) -> Result<*mut ffi::apr_file_t, SendError> {
-        let mut flags = ffi::APR_FOPEN_READ;
-        if allows_sendfile {
-            flags |= ffi::APR_FOPEN_SENDFILE_ENABLED;
-        }
-        let pool = self.request.record().pool;
-        let mut descriptor = file.as_raw_fd();
-        let mut borrowed = std::ptr::null_mut();
-        // SAFETY: an open descriptor; the apr file made of it does not close it.
-        let status = unsafe {
-            ffi::apr_os_file_put(&raw mut borrowed, &raw mut descriptor, flags.cast_signed(), pool)
-        };
-        check(status)?;
-        let mut own = std::ptr::null_mut();
-        // SAFETY: an apr file; the duplicate is closed with the request's pool.
-        let status = unsafe { ffi::apr_file_dup(&raw mut own, borrowed, pool) };
-        check(status)?;
-        Ok(own)
+        let part = Part { file, offset, length };
+        part.append(self.request, self.brigade, allows_sendfile)
+            .map_err(|status| SendError::Failed(super::process::describe(status)))
     }
 
     /// Whether something was passed on that may not have left for the client.
@@ -219,8 +175,4 @@ fn check(status: ffi::apr_status_t) -> Result<(), SendError> {
         libc::ECONNABORTED | libc::ECONNRESET | libc::EPIPE => Err(SendError::ClientGone),
         status => Err(SendError::Failed(super::process::describe(status))),
     }
-}
-
-fn too_large() -> SendError {
-    SendError::Failed("file position out of range".into())
 }

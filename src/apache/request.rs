@@ -223,6 +223,14 @@ impl<'r> Request<'r> {
         unsafe { (*connection).keepalive = ffi::ap_conn_keepalive_e_AP_CONN_CLOSE };
     }
 
+    /// Ends the client's connection at once: what it got is not what was announced.
+    pub(super) fn abort_connection(self) {
+        let connection = self.record().connection;
+        // SAFETY: the connection outlives its requests, and is served by this thread.
+        unsafe { (*connection).aborted = 1 };
+        self.close_connection_after();
+    }
+
     /// The canonical server port.
     pub(crate) fn server_port(self) -> u16 {
         // SAFETY: a live request.
@@ -275,16 +283,23 @@ impl<'r> Request<'r> {
         unsafe { ffi::ap_add_common_vars(self.as_ptr()) };
     }
 
-    /// Whether `CGIVar REQUEST_URI current-uri` is in force.
-    pub(crate) fn uses_current_uri(self) -> bool {
+    /// What httpd's core is told about the request's directory.
+    fn core_config(&self) -> Option<&ffi::core_dir_config> {
         // SAFETY: the vector of a live request.
         let core = unsafe { ffi::ap_get_core_module_config(self.record().per_dir_config) };
         // SAFETY: null or the core module's record of that vector.
-        let core = unsafe { core.cast::<ffi::core_dir_config>().as_ref() };
-        let Some(rules) = core.map(|core| core.cgi_var_rules).filter(|rules| !rules.is_null())
-        else {
-            return false;
-        };
+        unsafe { core.cast::<ffi::core_dir_config>().as_ref() }
+    }
+
+    /// Whether files of the request's directory may be mapped (`EnableMMAP`).
+    pub(super) fn allows_mapping(self) -> bool {
+        self.core_config().is_some_and(|core| core.enable_mmap() != ffi::ENABLE_MMAP_OFF)
+    }
+
+    /// Whether `CGIVar REQUEST_URI current-uri` is in force.
+    pub(crate) fn uses_current_uri(self) -> bool {
+        let rules = self.core_config().map(|core| core.cgi_var_rules);
+        let Some(rules) = rules.filter(|rules| !rules.is_null()) else { return false };
         // SAFETY: a live hash and a NUL-terminated key (length -1).
         let rule = unsafe { ffi::apr_hash_get(rules, c"REQUEST_URI".as_ptr().cast(), -1) };
         // SAFETY: core stores NUL-terminated constants as values.

@@ -218,8 +218,11 @@ impl<'r> Responder<'r> {
         match &self.state {
             State::Waiting => Status::Http(500),
             State::Sending => {
-                // A client that has gone meanwhile is no error of this request.
-                self.output.end().ok();
+                // A client that has gone meanwhile is no error of this request. One that lacks a part
+                // (of a file that cannot be read to its end) must not wait for it.
+                if let Err(SendError::Failed(_)) = self.output.end() {
+                    self.request.close_connection_after();
+                }
                 Status::Ok
             }
             State::Replaced(Replacement::ErrorPage(status)) => Status::Http(*status),

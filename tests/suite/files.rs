@@ -1,10 +1,14 @@
 //! `wsgi.file_wrapper`: wsgi-protocol §6.
 
+use crate::support::curl::{paused, secure, ways};
 use crate::support::http::Framing;
 use crate::support::{Httpd, Mode, original};
 
 /// Bytes of the file sent.
 const SIZE: usize = 300_000;
+
+/// More than the buffers of both sockets take, in whole pages.
+const LARGE: u64 = 32 << 20;
 
 /// Text that differs at every position.
 fn content() -> String {
@@ -150,18 +154,66 @@ both_modes! {
         ours!("it maps files and logs that the address was bad");
         let server = files(mode, "KeepAliveTimeout 1\nTimeout 5");
         let path = server.path("data.bin");
-        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-        // More than the buffers of both sockets take.
-        file.set_len(64 << 20).unwrap();
-        let mut connection = server.connect();
-        connection.request("GET", "/plain", &[], b"");
-        let head = connection.final_head();
-        assert_eq!(head.status, 200);
-        file.set_len(0).unwrap();
-        // A reset is as good an end as a close.
-        let whole = connection.rest_of(head, Vec::new()).is_ok_and(|response| response.complete);
-        assert!(!whole, "the response looks complete");
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        // Whole pages, half a page in the middle, and in the last page that has another behind it.
+        let cuts = [0, LARGE / 2, LARGE / 2 + 1_000, LARGE - 1, LARGE - 4_097];
+        let url = format!("http://localhost:{}/plain", server.port());
+        for (number, size) in cuts.into_iter().enumerate() {
+            file.set_len(LARGE).unwrap();
+            let (exit, _) = paused(&[&url], || file.set_len(size).unwrap());
+            assert_ne!(exit, 0, "the response looks complete with {size} bytes");
+            assert_ne!(exit, 28, "the client waits for the rest");
+            crate::support::poll("one record", || {
+                (server.log_count("WSGI1033") == number + 1).then_some(())
+            });
+        }
+        let record = server.wait_for_log("WSGI1033");
+        assert!(record.line.contains(path.to_str().unwrap()), "{}", record.line);
+        server.expect_log("WSGI1033");
         file.set_len(10).unwrap();
-        assert_eq!(server.get("/plain").text(), "\0".repeat(10));
+        assert_eq!(server.get("/plain").ok().len(), 10);
+    }
+
+    fn a_file_truncated_while_it_is_sent_over_tls_or_http_2_never_looks_complete(mode) {
+        ours!("it maps files");
+        let port = crate::support::ports::take();
+        let server = secure("WSGIScriptAlias / @apps@/files.py\nTimeout 5", &port)
+            .mode(mode)
+            .file("data.bin", "")
+            .start();
+        let file = std::fs::OpenOptions::new().write(true).open(server.path("data.bin")).unwrap();
+        for (number, (base, option, _)) in ways(&server, &port).into_iter().enumerate() {
+            file.set_len(LARGE).unwrap();
+            let url = format!("{base}/plain");
+            let (exit, _) = paused(&[option, &url], || file.set_len(1_000).unwrap());
+            assert_ne!(exit, 0, "{option}: looks complete");
+            assert_ne!(exit, 28, "{option}: the client waits for the rest");
+            crate::support::poll("one record", || {
+                (server.log_count("WSGI1033") == number + 1).then_some(())
+            });
+        }
+        server.expect_log("WSGI1033").allow_log("AH");
+    }
+
+    fn files_of_all_sizes_and_parts_of_them_arrive(mode) {
+        if mode == Mode::Daemon {
+            ours!("bytes of a file lose their length on the way from its daemon");
+        }
+        // Around a page, around what is mapped, and where mappings end.
+        let server = files(mode, "WSGIEnableSendfile Off");
+        let text: String = (0..900_000).map(|number| format!("{number:09}\n")).collect();
+        for size in [1, 4_096, 4_097, 131_071, 131_072, 131_073, 4_194_304, 8_999_990] {
+            // Renamed: the one before may still be in use when its last byte has arrived.
+            std::fs::write(server.path("new.bin"), &text[..size]).unwrap();
+            std::fs::rename(server.path("new.bin"), server.path("data.bin")).unwrap();
+            assert!(server.get("/plain").ok() == text[..size], "{size} bytes");
+            if size > 131_073 {
+                assert!(server.get("/from_offset").ok() == text[100_000..size], "{size} bytes");
+                let range = ("Range", "bytes=5-200000");
+                let part = server.request("GET", "/plain", &[range], b"");
+                assert_eq!(part.status(), 206);
+                assert!(part.text() == text[5..=200_000], "a range of {size} bytes");
+            }
+        }
     }
 }

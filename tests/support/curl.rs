@@ -114,15 +114,22 @@ pub fn aborted(arguments: &[&str]) {
     child.wait().expect("curl");
 }
 
-/// Runs curl, which stops reading after the first bytes until `meanwhile` is done; gives the body.
-pub fn slowly(arguments: &[&str], meanwhile: impl FnOnce()) -> Vec<u8> {
+/// Runs curl, which stops reading after the first bytes until `meanwhile` is done; gives its exit
+/// code and the body as far as it came.
+pub fn paused(arguments: &[&str], meanwhile: impl FnOnce()) -> (i32, Vec<u8>) {
     let mut child = spawn(arguments);
     let mut output = child.stdout.take().expect("output of curl");
     let mut body = vec![0_u8; 1];
     output.read_exact(&mut body).expect("the beginning of a body");
     meanwhile();
     output.read_to_end(&mut body).expect("the body");
-    assert!(child.wait().expect("curl").success(), "curl failed");
+    (child.wait().expect("curl").code().unwrap_or(-1), body)
+}
+
+/// The same where all of the body must come.
+pub fn slowly(arguments: &[&str], meanwhile: impl FnOnce()) -> Vec<u8> {
+    let (exit, body) = paused(arguments, meanwhile);
+    assert_eq!(exit, 0, "curl failed");
     body
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, IoSlice},
-    os::fd::BorrowedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use wsgi_core::{
@@ -17,6 +17,9 @@ use wsgi_ipc::socket::TimedStream;
 /// Most bytes that are held back for something that follows at once.
 const HELD: usize = 64 << 10;
 
+/// Most bytes that leave together with a descriptor: whole or not at all.
+const HELD_WITH_FILE: usize = 4 << 10;
+
 /// The sending half of a connection.
 #[derive(Debug)]
 pub(crate) struct Output<'a> {
@@ -25,6 +28,8 @@ pub(crate) struct Output<'a> {
     request_id: u64,
     /// Whole frames that have not been sent.
     held: Vec<u8>,
+    /// The file of the last frame held.
+    file: Option<OwnedFd>,
     /// Where the header of the held data frame stands that a further block may be added to.
     open: Option<usize>,
     /// The response's status once it has begun.
@@ -42,8 +47,8 @@ impl<'a> Output<'a> {
         mut held: Vec<u8>,
     ) -> Self {
         held.clear();
-        let (open, status, has_head, is_gone) = (None, 0, false, false);
-        Self { stream, activity, request_id, held, open, status, has_head, is_gone }
+        let (file, open, status, has_head, is_gone) = (None, None, 0, false, false);
+        Self { stream, activity, request_id, held, file, open, status, has_head, is_gone }
     }
 
     /// The response's status; 0 before it has begun.
@@ -77,6 +82,9 @@ impl<'a> Output<'a> {
     /// Sends or holds one block.
     pub(crate) fn data(&mut self, block: &[u8], pace: Pace) -> Result<(), SendError> {
         self.check()?;
+        if self.file.is_some() {
+            self.send(b"", b"")?;
+        }
         let is_held = pace == Pace::More && self.held.len() + HEADER + block.len() <= HELD;
         if is_held {
             self.hold(block);
@@ -129,25 +137,27 @@ impl<'a> Output<'a> {
         self.send(&header.encode(), b"")
     }
 
-    /// Sends part of a regular file as its descriptor, after everything held.
+    /// Holds part of a regular file, as its descriptor, for what follows it: as a rule the end, and
+    /// httpd begins when it has both.
     pub(crate) fn file(&mut self, file: BorrowedFd<'_>, extent: Extent) -> Result<(), SendError> {
         self.check()?;
-        let mut frame = std::mem::take(&mut self.held);
-        self.open = None;
+        if self.held.len() > HELD_WITH_FILE || self.file.is_some() {
+            self.send(b"", b"")?;
+        }
         let payload = extent.encode();
-        let header = Header::new(Kind::File, self.request_id, payload.len()).encode();
-        let sent = self.activity.sending(|| {
-            if !frame.is_empty() {
-                self.stream.send(&[IoSlice::new(&frame)])?;
+        let header = Header::new(Kind::File, self.request_id, payload.len());
+        self.held.extend_from_slice(&header.encode());
+        self.held.extend_from_slice(&payload);
+        self.open = None;
+        // The application closes its own.
+        match file.try_clone_to_owned() {
+            Ok(copy) => {
+                self.file = Some(copy);
+                Ok(())
             }
-            frame.clear();
-            frame.extend_from_slice(&header);
-            frame.extend_from_slice(&payload);
-            self.stream.send_with_descriptor(&frame, file)
-        });
-        frame.clear();
-        self.held = frame;
-        self.judge(sent)
+            // No descriptor is left: it leaves as it is.
+            Err(_) => self.send_with(file, b"", b""),
+        }
     }
 
     /// Sends a log record at once: it must arrive even when the application crashes right after.
@@ -180,8 +190,28 @@ impl<'a> Output<'a> {
     }
 
     fn send(&mut self, header: &[u8], payload: &[u8]) -> Result<(), SendError> {
+        if let Some(file) = self.file.take() {
+            return self.send_with(file.as_fd(), header, payload);
+        }
         let parts = [IoSlice::new(&self.held), IoSlice::new(header), IoSlice::new(payload)];
         let sent = self.activity.sending(|| self.stream.send(&parts));
+        self.held.clear();
+        self.open = None;
+        self.judge(sent)
+    }
+
+    /// Sends what is held with the descriptor that its last frame is about, and a frame after it.
+    fn send_with(
+        &mut self,
+        file: BorrowedFd<'_>,
+        header: &[u8],
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        self.held.extend_from_slice(header);
+        let sent = self.activity.sending(|| {
+            self.stream.send_with_descriptor(&self.held, file)?;
+            if payload.is_empty() { Ok(()) } else { self.stream.send(&[IoSlice::new(payload)]) }
+        });
         self.held.clear();
         self.open = None;
         self.judge(sent)
@@ -212,7 +242,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::os::fd::{AsFd, OwnedFd};
-    use wsgi_ipc::socket::{receive_exact, receive_some, stream_pair};
+    use wsgi_ipc::{
+        socket::{receive_exact, receive_some, receive_with_descriptors, stream_pair},
+        temporary::TemporaryFile,
+    };
 
     fn stream() -> (TimedStream, OwnedFd) {
         let (left, right) = stream_pair().unwrap();
@@ -282,6 +315,42 @@ mod tests {
         let kinds: Vec<(Kind, u16)> =
             frames(&httpd).iter().map(|(header, _)| (header.kind, header.value)).collect();
         assert_eq!(kinds, [(Kind::Log, 6), (Kind::Head, 0), (Kind::Abort, 0)]);
+    }
+
+    #[test]
+    fn a_file_leaves_with_what_stands_around_it() {
+        let (stream, httpd) = stream();
+        let file = TemporaryFile::in_memory().unwrap();
+        let extent = Extent { offset: 3, length: 4 };
+        let activity = Activity::default();
+        let mut output = Output::new(&stream, &activity, 7, Vec::new());
+        let (mut bytes, mut descriptors) = ([0; 8192], Vec::new());
+        let receive = |bytes: &mut [u8], descriptors: &mut Vec<OwnedFd>| {
+            let length = receive_with_descriptors(httpd.as_fd(), bytes, descriptors).unwrap();
+            let mut kinds = Vec::new();
+            let mut rest = &bytes[..length];
+            while let Some((header, behind)) = rest.split_first_chunk::<HEADER>() {
+                let header = Header::decode(header).unwrap();
+                kinds.push(header.kind);
+                rest = &behind[header.length as usize..];
+            }
+            kinds
+        };
+        output.head(&head()).unwrap();
+        output.file(file.as_fd(), extent).unwrap();
+        output.mark(Kind::End, 0).unwrap();
+        let kinds = receive(&mut bytes, &mut descriptors);
+        assert_eq!(kinds, [Kind::Head, Kind::File, Kind::End]);
+        assert_eq!(descriptors.len(), 1);
+        output.hold(&[b'x'; HELD_WITH_FILE]);
+        output.file(file.as_fd(), extent).unwrap();
+        output.data(b"behind", Pace::More).unwrap();
+        output.mark(Kind::Abort, 0).unwrap();
+        drop(output);
+        // The kernel adds a message with a descriptor to what was sent before, and nothing to it.
+        assert_eq!(receive(&mut bytes, &mut descriptors), [Kind::Data, Kind::File]);
+        assert_eq!(receive(&mut bytes, &mut descriptors), [Kind::Data, Kind::Abort]);
+        assert_eq!(descriptors.len(), 2);
     }
 
     #[test]

@@ -684,6 +684,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "The text names file and reason: it must be a regular file below a directory of WSGISendfileRoot, also after symbolic links, that the user of the process may read.",
     },
     Message {
+        code: 1033,
+        meaning: "A file that an application has handed over became shorter while httpd sent it: its client did not get all of it.",
+        remedy: "Whoever replaces files should write a new one and rename it over the old one; the text names the file.",
+    },
+    Message {
         code: 1040,
         meaning: "WSGITrustedProxyHeaders names a header that stands for nothing that could be replaced; the name has no effect.",
         remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",
