@@ -20,8 +20,10 @@ pub(crate) enum Needs {
 const BUILD: &[&str] =
     &["apache2-bin", "apache2-dev", "gcc", "libc6-dev", "libclang-dev", "python3", "python3-dev"];
 
-/// What the tests call besides: ab, curl, openssl, venv, and one C extension from Debian.
-const TEST: &[&str] = &["apache2-utils", "curl", "openssl", "python3-lxml", "python3-venv"];
+/// What the tests call besides: ab, a browser and what drives it, curl, openssl, venv, and one C
+/// extension from Debian.
+const TEST: &[&str] =
+    &["apache2-utils", "chromium", "curl", "nodejs", "openssl", "python3-lxml", "python3-venv"];
 
 /// What the benchmarks call besides.
 const BENCH: &[&str] = &["strace", "valgrind", "wrk"];

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything that shows that the product works.
 //!
 //! The parts run one after the other and all of them run, so that one call shows every
-//! failure; the summary at the end repeats which failed. `venv` and `original` prepare what
+//! failure; the summary at the end repeats which failed. `venv`, `browser` and `original` prepare what
 //! the integration suite needs besides the module.
 
+mod browser;
 mod original;
 mod part;
 mod pythons;
@@ -38,6 +39,8 @@ pub(crate) struct Options {
 pub(crate) struct Prepared {
     python: Python,
     venv: Option<PathBuf>,
+    /// What drives a browser, where there is one.
+    browser: Option<PathBuf>,
     original: Option<PathBuf>,
     others: Option<pythons::Others>,
 }
@@ -90,13 +93,14 @@ pub(crate) fn prepare(project: &Project, parts: &[Part]) -> Result<Prepared> {
     setup::ensure(Needs::Test)?;
     let pythons = Python::chosen(&[])?;
     let python = pythons.first().cloned().context("no Python to build for")?;
-    let mut prepared = Prepared { python, venv: None, original: None, others: None };
+    let mut prepared = Prepared { python, venv: None, browser: None, original: None, others: None };
     if parts.iter().any(|part| part.tests_our_module()) {
         build::stage(project, &pythons)?;
     }
     if parts.iter().any(|part| *part != Part::Unit) {
         fs::create_dir_all(project.cache())?;
         prepared.venv = Some(venv::ensure(project, &prepared.python)?);
+        prepared.browser = browser::ensure(project)?;
     }
     if parts.contains(&Part::Pythons) {
         prepared.others = pythons::ensure(project, &prepared.python)?;
@@ -133,6 +137,9 @@ pub(crate) fn command(
     if let Some(venv) = &prepared.venv {
         command.env("WSGI_TEST_VENV", venv);
     }
+    if let Some(browser) = &prepared.browser {
+        command.env("WSGI_TEST_NODE", browser);
+    }
     command.env_remove("WSGI_TEST_PYTHONS").env_remove("WSGI_ORIGINAL");
     match (part, &prepared.original, &prepared.others) {
         (Part::Original, Some(original), _) => {
@@ -161,6 +168,7 @@ mod tests {
         Prepared {
             python: Python { path: PathBuf::from("/usr/bin/python3"), version: "3.11".to_owned() },
             venv: Some(PathBuf::from("/venv")),
+            browser: None,
             original: Some(PathBuf::from("/original.so")),
             others: Some(pythons::Others {
                 module: PathBuf::from("/others.so"),
