@@ -23,6 +23,28 @@ fn descriptor(request: Request<'_>) -> Option<i32> {
     (told == 0).then_some(descriptor)
 }
 
+/// The timeout of a live socket, in µs.
+fn timeout_of(socket: NonNull<ffi::apr_socket_t>) -> Option<i64> {
+    let mut timeout = 0;
+    // SAFETY: a live socket, and room for the answer.
+    let status = unsafe { ffi::apr_socket_timeout_get(socket.as_ptr(), &raw mut timeout) };
+    (status == 0).then_some(timeout)
+}
+
+/// What a client does that is to take something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// It has taken everything, and there is room for more.
+    Free,
+    /// It sends, or has taken a part.
+    Busy,
+    /// Nothing.
+    Silent,
+    /// It cannot be told: a stream of HTTP/2, whose client never waits to be read, or a connection
+    /// that httpd has closed.
+    Unknown,
+}
+
 impl Request<'_> {
     /// Whether httpd has closed the client's connection under the request, as threaded MPMs do
     /// when they are stopped or restarted at once. They then wait for the request's thread.
@@ -50,14 +72,22 @@ impl Request<'_> {
         Some(unsafe { BorrowedFd::borrow_raw(number) })
     }
 
-    /// Waits until the client sends or takes something, and sends what waits in httpd for it; whether
-    /// that was all. `None` where it is not known, or when nothing has happened within `limit`.
-    pub(crate) fn await_client(self, limit: Duration) -> Option<bool> {
-        let ready = socket::poll_ready(self.own_socket()?, limit).ok()?;
-        if !ready.to_receive && !ready.to_send {
-            return None;
+    /// Waits until the client sends or takes something, and sends what waits in httpd for it.
+    pub(crate) fn await_client(self, limit: Duration) -> Client {
+        let ready = self.own_socket().and_then(|socket| socket::poll_ready(socket, limit).ok());
+        match ready {
+            None => Client::Unknown,
+            Some(ready) if ready.to_send && self.send_pending() => Client::Free,
+            Some(ready) if ready.to_receive || ready.to_send => Client::Busy,
+            Some(_) => Client::Silent,
         }
-        Some(ready.to_send && self.send_pending())
+    }
+
+    /// How long httpd waits for the client to take something.
+    pub(crate) fn write_timeout(self) -> Option<Duration> {
+        let timeout = timeout_of(client_socket(self)?)?;
+        // Below 0 there is none.
+        u64::try_from(timeout).ok().map(Duration::from_micros)
     }
 
     /// Sends what httpd's last filter holds as far as there is room; whether that was all.
@@ -119,13 +149,10 @@ impl<'r> WriteLimit<'r> {
             return None;
         }
         let socket = client_socket(request)?;
-        let mut before = 0;
-        // SAFETY: the live socket of the connection, and room for the answer.
-        let status = unsafe { ffi::apr_socket_timeout_get(socket.as_ptr(), &raw mut before) };
+        let before = timeout_of(socket)?;
         let limit = i64::try_from(limit.as_micros()).unwrap_or(i64::MAX);
-        // SAFETY: as above.
-        let is_set =
-            status == 0 && unsafe { ffi::apr_socket_timeout_set(socket.as_ptr(), limit) } == 0;
+        // SAFETY: the live socket of the connection.
+        let is_set = unsafe { ffi::apr_socket_timeout_set(socket.as_ptr(), limit) } == 0;
         is_set.then_some(Self { socket, before, request: PhantomData })
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     apache::{hook::Status, log},
-    request::{Failure, Job, Responder, subject},
+    request::{Failure, Job, PIECE, Responder, subject},
     resolved::Group,
     supervisor::{Connection, Link},
 };
@@ -155,10 +155,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     let expects_more = header.flags & MORE != 0;
                     let delivery = &mut self.delivery;
                     sent(if delivery.may_wait(payload.len()) {
-                        if !upload.is_complete() {
-                            self.feed.while_waiting(self.errand.group, || upload.make_way());
-                        }
-                        let write = || delivery.block(payload, expects_more);
+                        let write = || write(delivery, upload, payload, expects_more);
                         self.feed.while_waiting(self.errand.group, write)
                     } else {
                         delivery.block(payload, expects_more)
@@ -195,7 +192,16 @@ impl<'r, 'c> Conversation<'r, 'c> {
 
     /// The application waits for the request body.
     fn send_body(&mut self, upload: &mut Upload<'_>, in_pieces: bool) {
-        self.delivery.flush_before_reading();
+        if self.delivery.is_unflushed() {
+            let delivery = &mut self.delivery;
+            self.feed.while_waiting(self.errand.group, || {
+                delivery.pass_held().ok();
+                upload.make_way();
+                // The client may wait for what there is before it sends more. A failure shows at
+                // the next write.
+                delivery.flush().ok();
+            });
+        }
         // A daemon that has stopped reading says why in its next frames.
         upload.send_more(self.feed.socket(), self.errand.request_id, in_pieces).ok();
         if let Some(status) = upload.failure() {
@@ -302,6 +308,24 @@ impl<'r, 'c> Conversation<'r, 'c> {
         log::request(self.errand.job.request, Level::ERROR, Some(119), &text);
         Ok(Verdict::Answered(self.delivery.into_responder().truncate()))
     }
+}
+
+/// Sends a block to a client that may itself wait for its body to be read.
+fn write(
+    delivery: &mut Delivery<'_, '_>,
+    upload: &mut Upload<'_>,
+    block: &[u8],
+    expects_more: bool,
+) -> Result<(), SendError> {
+    if upload.is_complete() {
+        return delivery.block(block, expects_more);
+    }
+    for piece in block.chunks(PIECE) {
+        delivery.pass_held()?;
+        upload.make_way();
+        delivery.block(piece, expects_more)?;
+    }
+    Ok(())
 }
 
 /// A client that has gone ends the conversation; other output errors cut the response.

@@ -118,12 +118,9 @@ impl<'r, 'c> Delivery<'r, 'c> {
         self.responder.flush()
     }
 
-    /// The client may wait for what there is before it sends more of its body.
-    pub(super) fn flush_before_reading(&mut self) {
-        if self.responder.is_unflushed() {
-            // A failure shows at the next write.
-            self.responder.flush().ok();
-        }
+    /// Whether something waits for a flush.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.responder.is_unflushed()
     }
 
     /// The request body could not be read, in HTTP's terms.

@@ -9,29 +9,22 @@
 use std::{
     io::{self, IoSlice},
     os::fd::BorrowedFd,
-    time::Duration,
 };
 
 use wsgi_core::{
     frame::{BODY_WINDOW, Extent, Header, Kind, LAST},
     level::Level,
 };
-use wsgi_ipc::{
-    socket,
-    spool::{Limits, Store},
-};
+use wsgi_ipc::socket;
 
 use crate::{
     apache::{
         Request,
         body::{Body, Read, ReadError},
-        log, temporary,
+        log,
     },
-    request::{Failure, Job, Stored, no_room},
+    request::{Failure, Incoming, Job, Stored, no_room},
 };
-
-/// How long a client may neither send nor take anything before it is simply waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The body of one request.
 pub(super) struct Upload<'r> {
@@ -45,7 +38,7 @@ pub(super) struct Upload<'r> {
 enum Source<'r> {
     /// With the client, apart from what had come when the request was sent: that is kept, because
     /// it may be sent again.
-    Client { body: Option<Body<'r>>, first: Vec<u8>, ahead: Option<Store> },
+    Client { body: Option<Incoming<'r>>, first: Vec<u8> },
     /// Here; so much of it has been sent in pieces.
     Here { body: Stored, sent: u64 },
 }
@@ -61,7 +54,10 @@ impl<'r> Upload<'r> {
                 body.sort(BODY_WINDOW).map_err(|why| no_room(request, &why))?;
                 Source::Here { body, sent: 0 }
             }
-            (body, None) => Source::Client { body, first: Vec::new(), ahead: None },
+            (body, None) => {
+                let body = body.map(|body| Incoming::new(request, body));
+                Source::Client { body, first: Vec::new() }
+            }
         };
         let mut upload = Self { request, source, buffer: Vec::new(), failure: None };
         upload.read_ahead();
@@ -78,11 +74,11 @@ impl<'r> Upload<'r> {
 
     /// Takes what the client has sent already.
     fn read_ahead(&mut self) {
-        if let Source::Client { body: Some(body), first, .. } = &mut self.source
+        if let Source::Client { body: Some(body), first } = &mut self.source
             && !self.request.expects_continue()
         {
             first.resize(BODY_WINDOW, 0);
-            let filled = take_ready(body, first, 0);
+            let filled = body.read_ready(first, 0);
             first.truncate(filled);
         }
     }
@@ -95,51 +91,22 @@ impl<'r> Upload<'r> {
     /// Whether nothing of the body is left with the client.
     pub(super) fn is_complete(&self) -> bool {
         match &self.source {
-            Source::Client { body, .. } => body.as_ref().is_none_or(Body::is_ended),
+            Source::Client { body, .. } => body.as_ref().is_none_or(Incoming::is_complete),
             Source::Here { .. } => true,
         }
     }
 
-    /// A client that sends before it reads must not be waited for by somebody whom it waits for:
-    /// takes what it sends until it has taken what was sent to it.
+    /// The client is about to be waited for: see [`Incoming::make_way`].
     pub(super) fn make_way(&mut self) {
-        while !self.is_complete() && self.take_ahead() {
-            match self.request.await_client(PATIENCE) {
-                // The write that follows waits, as long as it may.
-                None => return,
-                Some(is_free) if is_free => return,
-                Some(_) => {}
-            }
+        if let Source::Client { body: Some(body), .. } = &mut self.source {
+            body.make_way();
         }
-    }
-
-    /// Takes what is there of the body; whether there may be more.
-    fn take_ahead(&mut self) -> bool {
-        let Source::Client { body: Some(body), ahead, .. } = &mut self.source else { return false };
-        let store = ahead.get_or_insert_with(|| {
-            let make_file = temporary::create;
-            Store::new(Limits { memory: BODY_WINDOW, file: u64::MAX, make_file })
-        });
-        self.buffer.resize(BODY_WINDOW, 0);
-        while !store.is_full() {
-            match body.read(&mut self.buffer, false) {
-                Ok(Read::Data(length)) => {
-                    let block = self.buffer.get(..length).unwrap_or_default();
-                    // What no file takes is kept, and is the last.
-                    store.push(block).ok();
-                }
-                Ok(Read::NotYet) => return true,
-                // An error comes again when the application reads.
-                Ok(Read::End) | Err(_) => return false,
-            }
-        }
-        false
     }
 
     /// What goes with the request, and whether that is all.
     fn first(&self) -> (&[u8], bool) {
         match &self.source {
-            Source::Client { body, first, .. } => (first, body.as_ref().is_none_or(Body::is_ended)),
+            Source::Client { body, first } => (first, body.as_ref().is_none_or(Incoming::is_ended)),
             Source::Here { body, .. } => (body.in_memory().unwrap_or_default(), true),
         }
     }
@@ -219,13 +186,9 @@ impl Source<'_> {
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(usize, bool), ReadError> {
         match self {
             Self::Client { body: None, .. } => Ok((0, true)),
-            Self::Client { ahead: Some(store), body: Some(body), .. } if !store.is_empty() => {
-                let length = store.take(buffer)?;
-                Ok((length, store.is_empty() && body.is_ended()))
-            }
             Self::Client { body: Some(body), .. } => {
                 let length = match body.read(buffer, true)? {
-                    Read::Data(length) => take_ready(body, buffer, length),
+                    Read::Data(length) => body.read_ready(buffer, length),
                     Read::End | Read::NotYet => 0,
                 };
                 Ok((length, body.is_ended()))
@@ -247,16 +210,4 @@ fn open_body<'r>(job: &Job<'r>) -> Result<Option<Body<'r>>, Failure> {
 fn body_header(request_id: u64, length: usize, is_last: bool) -> [u8; wsgi_core::frame::HEADER] {
     let flags = if is_last { LAST } else { 0 };
     Header::new(Kind::Body, request_id, length).with_flags(flags).encode()
-}
-
-/// Adds what is there without waiting behind the first `filled` bytes of `buffer`; gives the
-/// number of bytes then filled. An error comes again at the next read, when they are used up.
-fn take_ready(body: &mut Body<'_>, buffer: &mut [u8], mut filled: usize) -> usize {
-    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match body.read(room, false) {
-            Ok(Read::Data(length)) => filled += length,
-            Ok(Read::End | Read::NotYet) | Err(_) => break,
-        }
-    }
-    filled
 }

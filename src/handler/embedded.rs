@@ -26,7 +26,9 @@ use crate::{
         process,
         python_host::PythonHost,
     },
-    request::{Failure, Job, Responder, Stored, Transfer, encode_head, memory_of, subject},
+    request::{
+        Failure, Incoming, Job, PIECE, Responder, Stored, Transfer, encode_head, memory_of, subject,
+    },
     resolved::Embedded,
 };
 
@@ -106,7 +108,7 @@ fn open_body<'r>(job: &Job<'_>, request: Request<'r>) -> Result<Option<Body<'r>>
 /// Where the body comes from.
 enum Intake<'r> {
     /// From the client, while the application reads.
-    Client(Option<Body<'r>>),
+    Client(Option<Incoming<'r>>),
     /// It is here, and was read up to this position.
     Here(Stored, u64),
 }
@@ -129,7 +131,10 @@ impl<'r> Side<'r> {
     fn open(job: &Job<'_>, request: Request<'r>, stored: Option<Stored>) -> Result<Self, Failure> {
         let body = match stored {
             Some(stored) => Intake::Here(stored, 0),
-            None => Intake::Client(open_body(job, request)?),
+            None => {
+                let body = open_body(job, request)?;
+                Intake::Client(body.map(|body| Incoming::new(request, body)))
+            }
         };
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
@@ -163,6 +168,8 @@ impl<'r> Side<'r> {
         };
         if self.responder.is_unflushed() {
             // The client may wait for it before it sends more; its failure shows at the next write.
+            self.responder.pass_held().ok();
+            body.make_way();
             self.responder.flush().ok();
         }
         match body.read(buffer, true) {
@@ -186,9 +193,40 @@ impl<'r> Side<'r> {
         }
     }
 
+    fn write(&mut self, block: &[u8], pace: Pace) -> Result<(), SendError> {
+        if self.is_complete() || self.responder.holds(block.len()) {
+            return self.responder.write(block, pace);
+        }
+        for piece in block.chunks(PIECE) {
+            self.make_way()?;
+            self.responder.write(piece, pace)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of the request's body is left with the client.
+    fn is_complete(&self) -> bool {
+        match &self.body {
+            Intake::Client(body) => body.as_ref().is_none_or(Incoming::is_complete),
+            Intake::Here(..) => true,
+        }
+    }
+
     fn flush(&mut self) -> Result<(), SendError> {
         self.flushed = Some(Instant::now());
+        self.make_way()?;
         self.responder.flush()
+    }
+
+    /// The client is about to be waited for, which may itself wait for its body to be read.
+    fn make_way(&mut self) -> Result<(), SendError> {
+        if let Intake::Client(Some(body)) = &mut self.body
+            && !body.is_complete()
+        {
+            self.responder.pass_held()?;
+            body.make_way();
+        }
+        Ok(())
     }
 }
 
@@ -237,14 +275,14 @@ impl Exchange for ApacheExchange<'_> {
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
         self.with(|side| {
             if pace == Pace::More || side.is_scheduled {
-                return side.responder.write(block, Pace::More);
+                return side.write(block, Pace::More);
             }
             let is_burst = side.flushed.is_some_and(|last| last.elapsed() < DELAY);
             if is_burst && flusher::schedule(Box::new(Pending(self.0.share()))) {
                 side.is_scheduled = true;
-                return side.responder.write(block, Pace::More);
+                return side.write(block, Pace::More);
             }
-            side.responder.write(block, pace)?;
+            side.write(block, pace)?;
             side.flush()
         })?
     }

@@ -1,11 +1,12 @@
 //! A request of ours on its way to an answer: what was decided about it (`Job`), what its
 //! application is told (`environ`, and `forwarded` for what proxies say), the body that httpd has read
-//! for it (`stored`), how the answer leaves (`respond`), and the one place where a failure becomes a
+//! for it (`stored`) or reads while it runs (`incoming`), how the answer leaves (`respond`), and the one place where a failure becomes a
 //! status and a log record (`failure`).
 
 mod environ;
 mod failure;
 mod forwarded;
+mod incoming;
 mod respond;
 mod stored;
 
@@ -14,6 +15,7 @@ pub(crate) use environ::{
     request_uri,
 };
 pub(crate) use failure::{Failure, subject};
+pub(crate) use incoming::{Incoming, PIECE};
 pub(crate) use respond::Responder;
 pub(crate) use stored::{Stored, memory_of, no_room};
 

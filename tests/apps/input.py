@@ -39,10 +39,12 @@ def echo(environ, start_response):
 
 
 def large_first(environ, start_response):
-    """Sends 20 megabytes before it reads, and then what it has read."""
+    """Sends so many blocks of so many bytes before it reads, and then what it has read."""
+    size, count = map(int, environ["QUERY_STRING"].split(","))
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    for _ in range(200):
-        yield b"x" * 100_000
+    block = b"x" * size
+    for _ in range(count):
+        yield block
     hashed, length = hashlib.sha256(), 0
     while block := environ["wsgi.input"].read(65536):
         hashed.update(block)

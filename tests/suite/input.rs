@@ -460,23 +460,3 @@ both_modes! {
         server.allow_log("WSGI0174");
     }
 }
-
-one! {
-    fn a_large_response_in_front_of_a_large_unread_body_does_not_deadlock() {
-        ours!("waits for its socket-timeout");
-        let server = unbuffered(Mode::Daemon, "");
-        let body = random_bytes(20_000_000);
-        let mut connection = server.connect();
-        // All of it is sent before anything is read.
-        connection.send(format!(
-            "POST /large_first HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        ));
-        connection.try_send(&body).expect("the server takes it");
-        let response = connection.response();
-        assert!(response.complete);
-        let (large, digest) = response.body.split_at(20_000_000);
-        assert!(large.iter().all(|byte| *byte == b'x'));
-        assert_eq!(digest, format!("{} {}", body.len(), sha256(&body)).as_bytes());
-    }
-}

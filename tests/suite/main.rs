@@ -16,6 +16,7 @@ mod command_refused;
 mod control;
 mod directives;
 mod dispatch;
+mod duplex;
 mod environ;
 mod environment;
 mod events;
