@@ -16,6 +16,7 @@
 
 mod aaa;
 mod apache;
+mod check;
 mod client;
 mod directives;
 mod facts;

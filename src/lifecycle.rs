@@ -13,7 +13,7 @@ use crate::{
         process,
         text::c_string,
     },
-    directives, handler,
+    check, directives, handler,
     resolved::Resolved,
     supervisor,
 };
@@ -29,6 +29,9 @@ impl ConfigurationHook for Check {
         match Resolved::resolve(main, server) {
             Ok(resolved) => {
                 directives::review(main, server, &resolved);
+                if mpm::is_test_with(c"WSGI_CHECK") && !check::run(main, server, &resolved) {
+                    return Status::Http(500);
+                }
                 Status::Ok
             }
             Err(why) => refuse(&why),

@@ -66,6 +66,10 @@ pub(crate) struct Embedded {
     pub(crate) library: PathBuf,
     /// What it is started with.
     pub(crate) spec: EngineSpec,
+    /// The daemon's program of the same Python, and whom it runs as, to try applications.
+    pub(crate) program: PathBuf,
+    /// Whom httpd's children run as, when that is not who starts them.
+    pub(crate) identity: Option<Identity>,
     /// The process of the configuration: also the one that serves under `httpd -X`.
     pub(crate) parent: u32,
 }
@@ -327,6 +331,12 @@ impl Surroundings<'_> {
                 import_scripts: self.import_scripts("", None),
                 ..self.engine("")
             },
+            program: self.installation.daemon(python),
+            identity: process::is_root().then(|| Identity {
+                uid: self.own.uid,
+                gid: self.own.gid,
+                groups: groups_of(&self.own),
+            }),
             parent: std::process::id(),
         }
     }

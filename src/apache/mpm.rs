@@ -1,6 +1,6 @@
 //! What the MPM and the server program say about themselves.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
 use super::text;
 use crate::ffi;
@@ -35,6 +35,15 @@ pub(crate) fn is_preflight() -> bool {
     // SAFETY: no memory involved.
     let state = unsafe { ffi::ap_state_query(ffi::AP_SQ_MAIN_STATE.cast_signed()) };
     state == ffi::AP_SQ_MS_CREATE_PRE_CONFIG.cast_signed()
+}
+
+/// Whether httpd only reads its configuration (`httpd -t`) and was asked for this as well.
+pub(crate) fn is_test_with(define: &CStr) -> bool {
+    // SAFETY: no memory involved.
+    let mode = unsafe { ffi::ap_state_query(ffi::AP_SQ_RUN_MODE.cast_signed()) };
+    // SAFETY: a C string, which is only compared.
+    let is_defined = unsafe { ffi::ap_exists_config_define(define.as_ptr()) } != 0;
+    is_defined && mode == ffi::AP_SQ_RM_CONFIG_TEST.cast_signed()
 }
 
 /// Whether httpd is going away for good.

@@ -21,7 +21,19 @@ pub(crate) struct Line<'c> {
     node: NonNull<ffi::ap_directive_t>,
 }
 
-impl Line<'_> {
+impl<'c> Line<'c> {
+    /// The section around it, with what that is for.
+    pub(crate) fn section(&self) -> Option<(&'c CStr, &'c CStr)> {
+        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+        let node = unsafe { self.node.as_ref() };
+        // SAFETY: null or a node of the same tree.
+        let section = unsafe { node.parent.as_ref() }?;
+        // SAFETY: null or a NUL-terminated string of the tree's pool.
+        let name = unsafe { text::optional(section.directive) }.unwrap_or_default();
+        // SAFETY: as above.
+        Some((name, unsafe { text::optional(section.args) }.unwrap_or_default()))
+    }
+
     /// Whether a directive of this name stands in the same section, or in one around it that is no
     /// virtual host, however deep in sections of their own.
     pub(crate) fn has_beside(&self, name: &[u8]) -> bool {

@@ -10,26 +10,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use crate::support::process::{self, Process};
-use crate::support::{Connection, Httpd, Response, conf, original, poll, rundir};
+use crate::support::{Connection, Httpd, Response, poll, rundir};
 
 /// Ends a test, by name, where the developer's commands are not to be run.
 macro_rules! needs_xtask {
     () => {
         let asked = std::env::var("WSGI_TEST_XTASK").is_ok_and(|value| value == "1");
-        if !asked || original::is_original() || conf::mpm() != "event" {
-            original::skipped("needs WSGI_TEST_XTASK=1, our module and the event MPM");
+        if !asked
+            || $crate::support::original::is_original()
+            || $crate::support::conf::mpm() != "event"
+        {
+            $crate::support::original::skipped(
+                "needs WSGI_TEST_XTASK=1, our module and the event MPM",
+            );
             return;
         }
     };
 }
 
 /// The root of the repository.
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// A command line run by a shell in the repository, without any network: what it needs is there.
-fn shell(line: &str) -> Command {
+pub fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("exec {line}")]).current_dir(repository());
     command.env("CARGO_NET_OFFLINE", "true");
@@ -199,7 +204,7 @@ fn files(folder: &Path) -> Vec<String> {
     lines
 }
 
-fn succeeded(done: &Output) -> String {
+pub fn succeeded(done: &Output) -> String {
     let text = [done.stdout.as_slice(), done.stderr.as_slice()].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(done.status.success(), "{text}");

@@ -33,7 +33,12 @@ pub fn folder() -> tempfile::TempDir {
 
 /// The command with arguments, as nobody in particular would call it: no venv, no colours asked for.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    other(&program(), folder, arguments)
+}
+
+/// Another program in the same surroundings.
+pub fn other(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TMPDIR", folder);
     command
@@ -88,16 +93,25 @@ impl Served {
     /// Starts one in a folder of the test and waits until it listens.
     #[track_caller]
     pub fn start(folder: &Path, arguments: &[&str]) -> Served {
+        let program = program();
+        Served::by(folder, &[program.to_str().expect("path"), "start-server"], arguments)
+    }
+
+    /// The same by other words than those of the command itself.
+    #[track_caller]
+    pub fn by(folder: &Path, words: &[&str], arguments: &[&str]) -> Served {
         let port = ports::take();
         let number = port.number.to_string();
         let root = folder.join("server root");
-        let mut all = vec!["start-server", "--host", "127.0.0.1", "--port", &number];
+        let (program, first) = words.split_first().expect("a program");
+        let mut all = first.to_vec();
+        all.extend(["--host", "127.0.0.1", "--port", &number]);
         all.extend(["--server-root", root.to_str().expect("path")]);
         all.extend(identity());
         all.extend(arguments);
         let output = folder.join("output");
         let file = File::create(&output).expect("output");
-        let mut command = command(folder, &all);
+        let mut command = other(Path::new(program), folder, &all);
         command.process_group(0).stdout(file.try_clone().expect("output")).stderr(file);
         let child = command.spawn().expect("mod-wsgi-rs");
         let mut served = Served { child, port, root, output, expected: Vec::new() };

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::project::Project;
-use crate::{bench, build, install, lint, matrix, serve, soak, test};
+use crate::{bench, build, install, lint, matrix, package, serve, soak, test};
 
 /// Parses the arguments and runs the command.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -27,6 +27,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("uninstall", m)) => {
             install::uninstall(path(m, "apxs").as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Some(("wheel", m)) => {
+            package::run(&project, package::Kind::Wheel, &package_options(m))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(("deb", m)) => {
+            package::run(&project, package::Kind::Deb, &package_options(m))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(("bench", m)) => bench::run(&project, m.get_flag("gate"), &strings(m, "arguments")),
         Some(("matrix", m)) => matrix::run(&project, &strings(m, "filter")),
         Some(("soak", m)) => soak::run(&project, &soak_options(m)),
@@ -42,7 +50,11 @@ fn commands() -> Command {
         .arg_required_else_help(true)
         .subcommands([serve_command(), build_command(), test_command(), lint_command()])
         .subcommands([install_command(), uninstall_command(), bench_command(), soak_command()])
-        .subcommand(matrix_command())
+        .subcommands([matrix_command()])
+        .subcommands([
+            package_command("wheel", "Build a wheel for pip into target/packages"),
+            package_command("deb", "Build a Debian package into target/packages (needs dpkg-dev)"),
+        ])
 }
 
 fn serve_command() -> Command {
@@ -107,16 +119,22 @@ fn lint_command() -> Command {
 }
 
 fn install_command() -> Command {
-    Command::new("install")
-        .about("Build, and install into the httpd that apxs describes")
-        .arg(apxs_option())
-        .arg(python_option())
-        .arg(
-            Arg::new("no-build")
-                .long("no-build")
-                .action(ArgAction::SetTrue)
-                .help("Install what target/stage holds already"),
-        )
+    Command::new("install").about("Build, and install into the httpd that apxs describes").args([
+        apxs_option(),
+        python_option(),
+        no_build_option(),
+    ])
+}
+
+fn package_command(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about).args([python_option(), no_build_option()])
+}
+
+fn no_build_option() -> Arg {
+    Arg::new("no-build")
+        .long("no-build")
+        .action(ArgAction::SetTrue)
+        .help("Take what target/stage holds already")
 }
 
 fn uninstall_command() -> Command {
@@ -212,6 +230,10 @@ fn install_options(m: &ArgMatches) -> install::Options {
         pythons: paths(m, "python"),
         is_built: m.get_flag("no-build"),
     }
+}
+
+fn package_options(m: &ArgMatches) -> package::Options {
+    package::Options { pythons: paths(m, "python"), is_built: m.get_flag("no-build") }
 }
 
 fn path(m: &ArgMatches, name: &str) -> Option<PathBuf> {

@@ -13,6 +13,7 @@ mod cli;
 mod install;
 mod lint;
 mod matrix;
+mod package;
 mod project;
 mod python;
 mod serve;

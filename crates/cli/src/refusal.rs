@@ -6,9 +6,26 @@ use wsgi_httpd::Httpd;
 pub(crate) fn explain(said: &str, httpd: &Httpd) -> String {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let all = lines.join(" ");
-    module_mismatch(&all)
+    checked(&lines)
+        .or_else(|| module_mismatch(&all))
         .or_else(|| unknown_directive(&lines, httpd))
         .unwrap_or_else(|| plain(&lines))
+}
+
+/// An application that the module has tried in vain, in the words of this command's options.
+fn checked(lines: &[&str]) -> Option<String> {
+    let said = lines.iter().find_map(|line| line.strip_prefix("WSGI check FAILED: "))?;
+    let (place, reason) = said.split_once("): ").unwrap_or(("", said));
+    // The URL, the script, and where it would run.
+    let script = place.split_once(' ').map_or(place, |(_, rest)| rest);
+    let script = script.split_once(" (").map_or(script, |(script, _)| script);
+    let options = [
+        ("python-home=", "--python-home"),
+        ("python-path=", "--python-path"),
+        ("WSGICallableObject", "--callable-object"),
+    ];
+    let reason = options.iter().fold(reason.to_owned(), |text, (from, to)| text.replace(from, to));
+    Some(format!("the application does not load ({script}): {reason}"))
 }
 
 /// A module that was built for another httpd.
@@ -63,5 +80,28 @@ fn without_code(line: &str) -> &str {
     match line.split_once(": ") {
         Some((code, rest)) if code.starts_with("AH") && code.len() == 7 => rest,
         _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_check_is_one_line_with_the_options_of_the_command() {
+        let said = "WSGI check FAILED: / /a b.wsgi (process group x, Python 3.11; /c:1): ModuleNotFoundError: no x; \
+                    name its directory with python-path=\n    Traceback\n";
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(
+            checked(&lines).unwrap(),
+            "the application does not load (/a b.wsgi): ModuleNotFoundError: no x; name its directory with \
+             --python-path"
+        );
+    }
+
+    #[test]
+    fn codes_of_httpd_are_left_out() {
+        assert_eq!(without_code("AH00526: Syntax error on line 1"), "Syntax error on line 1");
+        assert_eq!(without_code("no code: here"), "no code: here");
     }
 }

@@ -51,6 +51,8 @@ pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
     command.arg("run-httpd").args(&words).arg("-DFOREGROUND");
     let mut server = Server::start(&mut command)?;
     let started = Instant::now();
+    // Now: a terminal that has gone is none.
+    let has_terminal = stdin().is_terminal();
     let mut is_ready = false;
     loop {
         if let Some(status) = server.ended()? {
@@ -58,7 +60,8 @@ pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
         }
         if !is_ready && listens(site) {
             is_ready = true;
-            println!("Serving at {}  (Ctrl-C ends it)", terminal::strong(&site.urls().join(" ")));
+            let urls = terminal::strong(&site.urls().join(" "));
+            terminal::say(&format!("Serving at {urls}  (Ctrl-C ends it)"));
         } else if !is_ready && started.elapsed() > START {
             server.stop()?;
             bail!(
@@ -70,9 +73,9 @@ pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
         match signals.recv_timeout(LOOK) {
             Ok(SIGUSR1) => server.signal(Signal::USR1)?,
             // From a terminal it means that the terminal has gone.
-            Ok(SIGHUP) if !stdin().is_terminal() => server.signal(Signal::HUP)?,
+            Ok(SIGHUP) if !has_terminal => server.signal(Signal::HUP)?,
             Ok(_) => {
-                println!("\nStopping");
+                terminal::say("\nStopping");
                 server.stop()?;
                 return Ok(ExitCode::SUCCESS);
             }

@@ -1,19 +1,24 @@
 //! What the person at the terminal sees: colours only there, and never in a file.
 
 use std::env;
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
 /// Shows an error in one line, whatever its parts came with.
 pub(crate) fn error(text: &str) {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (on, off) = style(stderr().is_terminal(), "\x1b[1;31m");
-    eprintln!("mod-wsgi-rs: {on}error:{off} {text}");
+    writeln!(stderr(), "mod-wsgi-rs: {on}error:{off} {text}").ok();
+}
+
+/// Shows a line; a terminal that has gone is no reason to fail.
+pub(crate) fn say(text: &str) {
+    writeln!(stdout(), "{text}").ok();
 }
 
 /// Shows what is being done, where somebody watches it.
 pub(crate) fn progress(text: &str) {
     if stdout().is_terminal() {
-        println!("{text} …");
+        say(&format!("{text} …"));
     }
 }
 

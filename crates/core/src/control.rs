@@ -7,7 +7,13 @@ use std::{io, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{interpreters::Rules, level::Level, reason::Reason, timers::Timers};
+use crate::{
+    check::{Candidate, Finding},
+    interpreters::Rules,
+    level::Level,
+    reason::Reason,
+    timers::Timers,
+};
 
 /// Descriptors of a daemon process: standard error is the group's error log.
 pub mod descriptor {
@@ -288,6 +294,15 @@ pub enum ToSupervisor {
     Inquiries,
     /// httpd stops: drain everything, then exit.
     Stop,
+    /// Nothing is to be served: have a process of this group try the candidates, report, and exit.
+    Check {
+        /// The group; its listener, slots and error log are attached.
+        group: Box<GroupSpec>,
+        /// What to try.
+        candidates: Vec<Candidate>,
+        /// Seconds for all of it.
+        limit: u32,
+    },
 }
 
 /// From the supervisor to a daemon.
@@ -305,6 +320,13 @@ pub enum ToDaemon {
         preload: Vec<ImportScript>,
         /// Whether it is of no use when one of them cannot be loaded.
         is_trial: bool,
+    },
+    /// In the place of `Configure`: load these and end.
+    Check {
+        /// The group.
+        group: Box<GroupSpec>,
+        /// What to try.
+        candidates: Vec<Candidate>,
     },
     /// The group's error log was opened again: the attached descriptor takes the place of standard
     /// output and error.
@@ -351,6 +373,8 @@ pub enum FromDaemon {
     Retire(Reason),
     /// The process cannot start, for this reason (already logged), and ends.
     Failed(String),
+    /// The next candidate of `Check` was tried.
+    Tried(Finding),
 }
 
 /// The bytes of a message.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod check;
 pub mod chroot;
 pub mod control;
 pub mod decide;

@@ -5,6 +5,7 @@
 //! watches it; it has no arguments and is of no use alone.
 
 mod announcer;
+mod check;
 mod clock;
 mod connection;
 mod crew;
@@ -49,7 +50,7 @@ use crate::{
     crew::Crew,
     inspector::{INSPECTING, Inspectors},
     reporter::Reporter,
-    startup::{Assignment, Descriptors, StartupError},
+    startup::{Assignment, Descriptors, StartupError, Task},
     state::Daemon,
     watcher::Watcher,
 };
@@ -73,7 +74,12 @@ fn main() {
 fn run() -> Result<i32, StartupError> {
     let descriptors = Descriptors::take()?;
     let Assignment { spec, epoch, first_slot, preload, is_trial } =
-        startup::configure(&descriptors.control)?;
+        match startup::configure(&descriptors.control)? {
+            Task::Serve(assignment) => assignment,
+            Task::Check(spec, candidates) => {
+                return Ok(check::run(spec, &candidates, &descriptors.control));
+            }
+        };
     let daemon = Daemon::new(spec, epoch, first_slot, descriptors)
         .map_err(|error| StartupError::System("map the request slots", error))?;
     // Its threads may outlive `main` until the process ends.

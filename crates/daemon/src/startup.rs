@@ -7,7 +7,10 @@ use std::{
 };
 
 use rustix::{fs::FileType, io::FdFlags};
-use wsgi_core::control::{GroupSpec, ImportScript, ToDaemon, decode, descriptor};
+use wsgi_core::{
+    check::Candidate,
+    control::{GroupSpec, ImportScript, ToDaemon, decode, descriptor},
+};
 use wsgi_ipc::socket;
 
 /// Longest control message.
@@ -82,16 +85,27 @@ pub(crate) struct Assignment {
     pub(crate) is_trial: bool,
 }
 
+/// What the process is for.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// To serve.
+    Serve(Assignment),
+    /// To try these and end.
+    Check(GroupSpec, Vec<Candidate>),
+}
+
 /// Waits for the first message.
-pub(crate) fn configure(control: &OwnedFd) -> Result<Assignment, StartupError> {
+pub(crate) fn configure(control: &OwnedFd) -> Result<Task, StartupError> {
     let failed = |text: &str| StartupError::Configure(text.to_owned());
     let packet = socket::receive_packet(control.as_fd(), LONGEST_MESSAGE)
         .map_err(|error| failed(&error.to_string()))?;
     let (bytes, _) = packet.ok_or_else(|| failed("it is gone"))?;
     match decode(&bytes).map_err(|error| failed(&error.to_string()))? {
         ToDaemon::Configure { group, epoch, first_slot, preload, is_trial } => {
-            Ok(Assignment { spec: *group, epoch, first_slot, preload, is_trial })
+            let spec = *group;
+            Ok(Task::Serve(Assignment { spec, epoch, first_slot, preload, is_trial }))
         }
+        ToDaemon::Check { group, candidates } => Ok(Task::Check(*group, candidates)),
         _ => Err(failed("unexpected message")),
     }
 }

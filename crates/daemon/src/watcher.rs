@@ -166,7 +166,7 @@ impl Watcher {
                 }
             }
             // It is configured once, before there is a watcher.
-            Some(Ok(ToDaemon::Configure { .. }) | Err(_)) => {}
+            Some(Ok(ToDaemon::Configure { .. } | ToDaemon::Check { .. }) | Err(_)) => {}
             None => {
                 // The supervisor is dead, and httpd starts another one, which starts another
                 // process of this group.

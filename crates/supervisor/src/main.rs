@@ -6,6 +6,7 @@
 
 mod backoff;
 mod blocks;
+mod check;
 mod desk;
 mod environment;
 mod event;

@@ -14,6 +14,7 @@ use wsgi_core::{
 use wsgi_ipc::{inquiries, logline::ErrorLog, process, socket};
 
 use crate::{
+    check,
     desk::{Desk, Question},
     event::{Poller, Token},
     group::{Context, Group, Handover},
@@ -269,6 +270,9 @@ impl Supervisor {
                 }
             }
             ToSupervisor::Stop => self.stop(),
+            ToSupervisor::Check { group, candidates, limit } => {
+                check::run(self.control.as_fd(), group, candidates, limit, descriptors);
+            }
         }
     }
 

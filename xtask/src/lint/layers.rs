@@ -30,7 +30,7 @@ const FOLDERS: &[&[&str]] = &[
     &["apache"],
     &["facts", "resolved", "mapping", "supervisor"],
     &["request"],
-    &["aaa", "client", "status"],
+    &["aaa", "check", "client", "status"],
     &["handler"],
     &["lib", "hooks", "lifecycle", "directives"],
 ];

@@ -12,7 +12,7 @@ mod imports;
 mod layers;
 mod licences;
 mod messages;
-mod metadata;
+pub(crate) mod metadata;
 mod paths;
 mod proof;
 mod source;

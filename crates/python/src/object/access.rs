@@ -278,6 +278,12 @@ impl<'a> Ref<'a> {
         }
     }
 
+    /// `callable(self)`.
+    pub(crate) fn is_callable(&self) -> bool {
+        // SAFETY: attached, a live object; this cannot fail.
+        unsafe { ffi::PyCallable_Check(self.as_ptr()) != 0 }
+    }
+
     /// `bool(self)`.
     pub(crate) fn is_true(&self) -> PyResult<bool> {
         // SAFETY: attached, a live object.

@@ -59,6 +59,8 @@ impl Group {
                 member.retiring.get_or_insert(reason);
             }
             FromDaemon::Failed(reason) => member.failure = Some(reason),
+            // Of a process that was asked to check, which no member is.
+            FromDaemon::Tried(_) => {}
             FromDaemon::Ready | FromDaemon::Changed { .. } => {}
         }
     }

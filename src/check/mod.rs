@@ -1,0 +1,137 @@
+//! `httpd -t -D WSGI_CHECK`: tries every application that the configuration mounts, each as its
+//! process group would load it, in a process that then ends. One line for each on standard error;
+//! httpd ends with 1 when one of them would not work.
+//!
+//! `candidates` finds what is mounted; a supervisor of its own does the trying.
+
+mod candidates;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, Write as _},
+};
+
+use wsgi_core::{
+    check::Finding,
+    control::{EngineSpec, GroupSpec},
+};
+
+use crate::{
+    apache::{Server, module::MainState},
+    resolved::Resolved,
+    supervisor,
+};
+use candidates::Mounted;
+
+/// Seconds for the applications of a group without `startup-timeout=`.
+const LIMIT: u32 = 60;
+
+/// Tries everything; whether all of it would work.
+pub(crate) fn run(main: &MainState, server: Server<'_>, resolved: &Resolved) -> bool {
+    let mut groups: BTreeMap<String, Vec<Mounted>> = BTreeMap::new();
+    for mounted in candidates::all(main, server) {
+        groups.entry(mounted.group.clone()).or_default().push(mounted);
+    }
+    let mut is_sound = true;
+    for (name, mounted) in &groups {
+        is_sound &= try_group(name, mounted, resolved);
+    }
+    if groups.is_empty() {
+        say("WSGI check: the configuration mounts no application\n");
+    }
+    is_sound
+}
+
+/// Tries what is mounted in one group, and says what became of it.
+fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved) -> bool {
+    let Some(spec) = spec_of(name, resolved) else {
+        let reason = match name {
+            "" => "WSGIRestrictEmbedded is On and it names no process group: add WSGIProcessGroup",
+            _ => "no WSGIDaemonProcess defines its process group: correct the name, or define it",
+        };
+        mounted.iter().for_each(|one| say(&line(one, &place(name, None), Some(reason), &[])));
+        return false;
+    };
+    let place = place(name, Some(&spec));
+    let limit = if spec.timers.startup_timeout > 0 { spec.timers.startup_timeout } else { LIMIT };
+    let candidates = mounted.iter().map(|one| one.candidate.clone()).collect();
+    let (findings, ended) = supervisor::try_out(&spec, candidates, limit)
+        .unwrap_or_else(|error| (Vec::new(), Some(format!("it cannot be tried: {error}"))));
+    let mut is_sound = true;
+    for (number, one) in mounted.iter().enumerate() {
+        let finding = findings.get(number);
+        let reason = match finding {
+            Some(finding) if finding.is_sound => None,
+            Some(finding) => Some(finding.reason()),
+            // The first without a finding is the one that ended the process.
+            None if number == findings.len() => ended.clone(),
+            None => Some("it was not tried, because of the one above".to_owned()),
+        };
+        is_sound &= finding.is_some_and(|finding| finding.is_sound);
+        let log = finding.filter(|_| reason.is_some()).map(|Finding { log, .. }| log.as_slice());
+        say(&line(one, &place, reason.as_deref(), log.unwrap_or_default()));
+    }
+    is_sound
+}
+
+/// The group as it would be started, with one thread.
+fn spec_of(name: &str, resolved: &Resolved) -> Option<GroupSpec> {
+    let one = |spec: GroupSpec| {
+        let spec = GroupSpec { threads: 1, processes: 1, display_name: None, ..spec };
+        GroupSpec { slots: spec.slots_per_process(), ..spec }
+    };
+    if !name.is_empty() {
+        return resolved.groups.get(name).map(|group| one(group.spec.clone()));
+    }
+    let embedded = resolved.embedded.as_ref().filter(|_| !resolved.restricts_embedded)?;
+    Some(one(GroupSpec {
+        engine: EngineSpec { is_daemon: false, ..embedded.spec.clone() },
+        program: embedded.program.to_string_lossy().into_owned(),
+        identity: embedded.identity.clone(),
+        working_directory: Some("/".to_owned()),
+        ..GroupSpec::default()
+    }))
+}
+
+/// Where an application runs, for people.
+fn place(name: &str, spec: Option<&GroupSpec>) -> String {
+    let mut text = match name {
+        "" => "embedded".to_owned(),
+        name => format!("process group {name}"),
+    };
+    if let Some(spec) = spec {
+        // The program is named by its Python.
+        let version = spec.program.rsplit('-').next().unwrap_or_default();
+        let home = spec.engine.python_home.as_deref();
+        write!(text, ", Python {version}").ok();
+        if let Some(home) = home {
+            write!(text, " of {home}").ok();
+        }
+        if let Some((user, _)) = &spec.engine.user {
+            write!(text, ", user {user}").ok();
+        }
+    }
+    text
+}
+
+/// The line of an application, and what was logged when it does not work.
+fn line(mounted: &Mounted, place: &str, reason: Option<&str>, log: &[String]) -> String {
+    let script = &mounted.candidate.script.path;
+    let Mounted { url, origin, .. } = mounted;
+    let mut text = match reason {
+        None => format!("WSGI check ok: {url} {script} ({place})\n"),
+        Some(reason) => {
+            format!("WSGI check FAILED: {url} {script} ({place}; {origin}): {reason}\n")
+        }
+    };
+    for line in log.iter().flat_map(|record| record.lines()) {
+        writeln!(text, "    {line}").ok();
+    }
+    text
+}
+
+fn say(text: &str) {
+    // A terminal that has gone does not change the verdict.
+    io::stderr().write_all(text.as_bytes()).ok();
+}
