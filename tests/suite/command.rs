@@ -277,3 +277,50 @@ def check_password(environ, user, password):
         assert_eq!(fs::read_dir(&modules).unwrap().count(), 0);
     }
 }
+
+const SLOW: &str = "
+import os, time
+def application(environ, start_response):
+    start_response('200 OK', [])
+    if environ['PATH_INFO'].startswith('/slow'):
+        while not os.path.exists('gate'):
+            time.sleep(0.01)
+    return [str(os.getpid()).encode()]
+";
+
+one! {
+    fn a_running_server_is_asked_and_told() {
+        needs_command!();
+        let folder = folder();
+        let script = write(folder.path(), "app.wsgi", SLOW);
+        let served = Served::start(folder.path(), &[&script, "--process-group", "shop"]);
+        let root = served.root().to_str().unwrap();
+        let first = served.get("/").ok();
+        let ask = |words: &[&str]| {
+            let words: Vec<&str> = words.iter().copied().chain(["--server-root", root]).collect();
+            run(folder.path(), &words)
+        };
+        let mut slow = crate::support::Connection::open(served.port());
+        slow.request("GET", "/slow%1b[2J", &[("Connection", "close")], b"");
+        let text = poll("the request", || Some(said(&ask(&["status"]))).filter(|text| text.contains("/slow")));
+        assert!(text.starts_with("shop  serving  1 of 1 processes, 5 threads each, 0 waiting"), "{text}");
+        assert!(text.contains(&first) && text.contains("GET /slow") && !text.contains('\x1b'), "{text}");
+        assert!(said(&ask(&["status", "shop", "--json"])).contains("\"answer\": \"groups\""));
+        assert!(command::refused(&ask(&["status", "other"])).contains("no process group \"other\""));
+        let text = poll("the stack", || Some(said(&ask(&["dump"]))).filter(|text| text.contains("in application")));
+        assert!(text.contains(&format!("shop process {first} thread ")), "{text}");
+        write(folder.path(), "gate", "");
+        assert_eq!(slow.response().ok(), first);
+        said(&ask(&["reload", "shop"]));
+        poll("another process", || (served.get("/").ok() != first).then_some(()));
+        said(&ask(&["drain", "shop"]));
+        assert_eq!(served.get("/").status(), 503);
+        assert!(said(&ask(&["status"])).contains("shop  drained"));
+        assert!(command::refused(&ask(&["drain", "other"])).contains("the server refuses"));
+        said(&ask(&["reload"]));
+        poll("it to serve again", || (served.get("/").status() == 200).then_some(()));
+        drop(served.expect("drained by an operator"));
+        let text = command::refused(&run(folder.path(), &["status", "--port", "1"]));
+        assert!(text.contains("--server-root"), "{text}");
+    }
+}

@@ -157,6 +157,27 @@ one! {
         assert_says(&line, &["mod_http2.so", "--http2 needs it", "install it"]);
     }
 
+    fn a_daemon_program_without_its_python_library() {
+        needs_command!();
+        let folder = folder();
+        let script = script(folder.path());
+        let staged = folder.path().join("staged");
+        rundir::copy(rundir::run().module.parent().unwrap(), &staged);
+        // What the dynamic loader does without the library.
+        for entry in fs::read_dir(staged.join("mod_wsgi_rs")).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("wsgi-daemon-") {
+                fs::remove_file(entry.path()).unwrap();
+                fs::write(entry.path(), "#!/bin/sh\necho no libpython >&2\nexit 127\n").unwrap();
+                rundir::mode(&entry.path(), 0o755);
+            }
+        }
+        let command = staged.join("mod_wsgi_rs/mod-wsgi-rs");
+        let mut arguments = vec!["start-server", script.as_str(), "--port", "18999"];
+        arguments.extend(command::identity());
+        let line = refused(&command::other(&command, folder.path(), &arguments).output().unwrap());
+        assert_says(&line, &["wsgi-daemon-3.", "a shared library is missing", "install"]);
+    }
+
     fn a_certificate_without_its_port_or_key() {
         needs_command!();
         let folder = folder();

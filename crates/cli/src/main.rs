@@ -10,6 +10,7 @@
 //! | `files` | its folder: configuration, scripts, apachectl |
 //! | `run` | the server in the foreground, its signals and its end |
 //! | `refusal` | httpd's words about a configuration, as one line with the remedy |
+//! | `talk` | questions to a running server |
 //! | `command` | the commands, one file each |
 //!
 //! Data flows one way: options → site → conf and files → httpd. Nothing is started before all that
@@ -28,6 +29,7 @@ mod options;
 mod refusal;
 mod run;
 mod site;
+mod talk;
 mod terminal;
 
 use std::process::ExitCode;

@@ -234,12 +234,16 @@ fn folder(given: Option<&Path>, option: &str) -> Result<PathBuf> {
 
 fn root(options: &Server) -> Result<PathBuf> {
     let Some(given) = &options.layout.server_root else {
-        let host = options.listen.host.as_deref().unwrap_or("localhost");
-        let user = rustix::process::getuid().as_raw();
-        let name = format!("mod_wsgi_rs-{host}-{}-{user}", options.listen.port);
-        return Ok(env::temp_dir().join(name));
+        return Ok(usual_root(options.listen.host.as_deref(), options.listen.port));
     };
     std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))
+}
+
+/// The server root where none is named.
+pub(crate) fn usual_root(host: Option<&str>, port: u16) -> PathBuf {
+    let host = host.unwrap_or("localhost");
+    let user = rustix::process::getuid().as_raw();
+    env::temp_dir().join(format!("mod_wsgi_rs-{host}-{port}-{user}"))
 }
 
 fn mount(given: &str) -> Result<String> {

@@ -105,6 +105,14 @@ fn how_it_ended(group: &GroupSpec, launched: &Launched, handle: &ProcessHandle) 
                      this Python or interpreter"
                 );
             }
+            // The loader's own word for it; what it lacks is in its message.
+            Some((pid, End::Exited(127))) if pid == launched.pid => {
+                return format!(
+                    "{} cannot be loaded because a shared library is missing, usually that of Python: install \
+                     it (Debian: libpython3), or the module for the Python that is there",
+                    group.program
+                );
+            }
             Some((pid, End::Exited(status))) if pid == launched.pid => {
                 return format!("its process has ended itself with status {status}");
             }

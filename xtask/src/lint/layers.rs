@@ -12,7 +12,7 @@ use crate::project::Project;
 const CRATES: &[(&str, &[&str])] = &[
     ("wsgi-ipc", &["wsgi-core"]),
     ("wsgi-python", &["wsgi-core", "wsgi-ipc", "wsgi-linking"]),
-    ("wsgi-cli", &["wsgi-core", "wsgi-httpd"]),
+    ("wsgi-cli", &["wsgi-core", "wsgi-httpd", "wsgi-ipc"]),
     ("xtask", &["wsgi-httpd"]),
     ("mod_wsgi_rs", &["wsgi-core", "wsgi-ipc"]),
     ("wsgi-embedded", &["wsgi-core", "wsgi-ipc", "wsgi-linking", "wsgi-python"]),

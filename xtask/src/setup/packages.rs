@@ -20,10 +20,19 @@ pub(crate) enum Needs {
 const BUILD: &[&str] =
     &["apache2-bin", "apache2-dev", "gcc", "libc6-dev", "libclang-dev", "python3", "python3-dev"];
 
-/// What the tests call besides: ab, a browser and what drives it, curl, openssl, venv, and one C
-/// extension from Debian.
-const TEST: &[&str] =
-    &["apache2-utils", "chromium", "curl", "nodejs", "openssl", "python3-lxml", "python3-venv"];
+/// What the tests call besides: ab, a browser and what drives it, curl, what makes Debian packages,
+/// openssl, venv, a terminal, and one C extension from Debian.
+const TEST: &[&str] = &[
+    "apache2-utils",
+    "chromium",
+    "curl",
+    "dpkg-dev",
+    "nodejs",
+    "openssl",
+    "python3-lxml",
+    "python3-venv",
+    "tmux",
+];
 
 /// What the benchmarks call besides.
 const BENCH: &[&str] = &["strace", "valgrind", "wrk"];

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::options::{Command, reference};
-use crate::run;
+use crate::{run, talk};
 
 /// Runs one.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
@@ -18,6 +18,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::StartServer(options) => server::start(*options),
         Command::SetupServer(options) => server::set_up(*options),
         Command::Check(options) => check::run(&options),
+        Command::Status { talk, json } => talk::status(&talk, json),
+        Command::Dump(options) => talk::dump(&options),
+        Command::Reload(options) => talk::reload(&options),
+        Command::Drain { group, place } => talk::drain(&place, &group),
         Command::ModuleConfig(options) => module::configuration(&options),
         Command::ModuleLocation => module::location(),
         Command::Install(options) => install::install(&options),

@@ -49,6 +49,32 @@ pub(crate) enum Command {
     /// ends. The command ends with 1 when one of them would not work.
     Check(Check),
 
+    /// Show the process groups of a running server, their processes and requests
+    Status {
+        /// Which server and group.
+        #[command(flatten)]
+        talk: Talk,
+        /// Print what the server answers as JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Show which Python code every thread of a running server runs
+    Dump(Talk),
+
+    /// Replace the processes of a running server, each when its successor is ready
+    Reload(Talk),
+
+    /// End the processes of a group after their requests, until it is reloaded
+    Drain {
+        /// The process group
+        #[arg(value_name = "GROUP")]
+        group: String,
+        /// Which server.
+        #[command(flatten)]
+        place: Where,
+    },
+
     /// Print the lines of httpd's configuration that load the module
     ModuleConfig(Python),
 
@@ -109,6 +135,37 @@ pub(crate) struct Check {
     /// The program httpd [default: $HTTPD, that of apxs, or the system's]
     #[arg(long, value_name = "FILE")]
     pub(crate) httpd_executable: Option<PathBuf>,
+}
+
+/// Which running server, and which of its groups.
+#[derive(Debug, Args)]
+pub(crate) struct Talk {
+    /// The process group [default: all]
+    #[arg(value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+/// Which running server.
+#[derive(Debug, Args)]
+pub(crate) struct Where {
+    /// Port of a server that start-server runs
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub(crate) port: u16,
+
+    /// The --host of such a server
+    #[arg(long, value_name = "IP")]
+    pub(crate) host: Option<String>,
+
+    /// The --server-root of such a server
+    #[arg(long, value_name = "DIR")]
+    pub(crate) server_root: Option<PathBuf>,
+
+    /// Control socket: that of another httpd lies beside its PidFile [default: that of a server on
+    /// the port, or of the system's httpd]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// Options of `module-config`.
