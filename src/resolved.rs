@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::CStr,
     fs,
     path::PathBuf,
     sync::{OnceLock, PoisonError},
@@ -21,7 +22,7 @@ use wsgi_core::{
 };
 
 use crate::{
-    apache::{Server, library, log, module::MainState, mpm, process, text::c_string},
+    apache::{Server, library, log, module::MainState, mpm, process, text::c_string, tree},
     facts::HttpdFacts,
     supervisor::{Inquirer, Link},
 };
@@ -43,6 +44,10 @@ pub(crate) struct Resolved {
     pub(crate) python: PythonVersion,
     /// Records about what has no effect.
     pub(crate) warnings: Vec<String>,
+    /// Whether an access log may show notes of ours, so that they must be made.
+    pub(crate) access_log_asks: bool,
+    /// Whether ErrorLogFormat does.
+    pub(crate) error_log_asks: bool,
     /// How children ask the supervisor; set when there is one.
     pub(crate) inquirer: OnceLock<Inquirer>,
 }
@@ -146,12 +151,21 @@ impl Resolved {
             groups,
             embedded,
             warnings,
+            access_log_asks: tree::lines(server).any(|line| names_note(&line, false)),
+            error_log_asks: tree::lines(server).any(|line| names_note(&line, true)),
             inquirer: OnceLock::new(),
             restricts_embedded: typed.restrict_embedded.unwrap_or(false),
             ignores_case: typed.case_sensitivity == Some(false),
             python,
         })
     }
+}
+
+/// Whether a line is an ErrorLogFormat, or is none, and names notes of ours.
+fn names_note(line: &tree::Line<'_>, is_error_log: bool) -> bool {
+    let has = |text: &CStr| text.to_bytes().windows(5).any(|word| word == b"wsgi:");
+    let is_format = line.directive.to_bytes().eq_ignore_ascii_case(b"ErrorLogFormat");
+    is_format == is_error_log && has(line.arguments)
 }
 
 /// The warning about interpreters that were to have a lock of their own and cannot.
@@ -297,6 +311,7 @@ impl Surroundings<'_> {
             socket_timeout: seconds(group.socket_timeout),
             queue_timeout: group.queue_timeout.map_or(0, seconds),
             log_level: log::level_of(home),
+            log_format: group.log_format,
             limits: group.limits,
             buffers: group.buffers,
             dumps_core: process::dumps_core(),

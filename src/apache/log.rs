@@ -3,8 +3,15 @@
 //! Texts are passed as an argument to a constant format, never as the format. A record of
 //! warning or worse carries its number in front (`WSGI0134: …`, listed in docs/log-messages.md).
 
-use std::ffi::{CString, c_char, c_int};
+use std::{
+    ffi::{CString, c_char, c_int},
+    os::fd::BorrowedFd,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
 
+use rustix::{fs::FlockOperation, io::Errno};
 use wsgi_core::{exchange::Source, level::Level};
 
 use super::{Request, Server, module, text::c_string};
@@ -62,6 +69,8 @@ fn write_request(
     if !logs_request(request, level) {
         return;
     }
+    let log = request.server().and_then(Server::error_log);
+    let _together = record.contains('\n').then(|| Together::begin(log));
     for line in lines(code, record) {
         // SAFETY: a live request, null or a NUL-terminated name, a constant format, and one
         // NUL-terminated argument for its %s.
@@ -76,6 +85,44 @@ fn write_request(
                 c"%s".as_ptr(),
                 line.as_ptr(),
             );
+        }
+    }
+}
+
+/// The lines of one record stay together: until it is dropped nobody of this module writes another
+/// record of several lines to the log, in whichever process.
+struct Together<'l> {
+    log: Option<BorrowedFd<'l>>,
+    _here: MutexGuard<'static, ()>,
+}
+
+/// How often a lock is tried, and the pause after each: a process that was stopped while it had it
+/// keeps nobody from logging.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl<'l> Together<'l> {
+    fn begin(log: Option<BorrowedFd<'l>>) -> Self {
+        // Locks of files are their process's: threads have one of their own.
+        static HERE: Mutex<()> = Mutex::new(());
+        let here = HERE.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..ATTEMPTS {
+            let Some(log) = log else { break };
+            match rustix::fs::fcntl_lock(log, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::AGAIN | Errno::ACCESS) => thread::sleep(PAUSE),
+                // It is ours, or nothing that can be locked (a pipe).
+                _ => break,
+            }
+        }
+        Self { log, _here: here }
+    }
+}
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        if let Some(log) = self.log {
+            // What was not locked is not unlocked.
+            rustix::fs::fcntl_lock(log, FlockOperation::NonBlockingUnlock).ok();
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     apache::{hook::Status, log},
-    request::{Failure, Job, PIECE, Responder, subject},
+    request::{Failure, Job, PIECE, Responder, notes, subject},
     resolved::Group,
     supervisor::{Connection, Link},
 };
@@ -169,9 +169,14 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     log_record(self.errand.job, header, payload);
                     Step::Next
                 }
-                Kind::Fail => Step::Failed(header.value),
-                Kind::End => Step::Complete { keeps: header.flags & KEEP != 0 },
-                Kind::Abort => Step::Incomplete,
+                Kind::Fail | Kind::End | Kind::Abort => {
+                    notes::set_took(self.errand.job, payload);
+                    match header.kind {
+                        Kind::Fail => Step::Failed(header.value),
+                        Kind::End => Step::Complete { keeps: header.flags & KEEP != 0 },
+                        _ => Step::Incomplete,
+                    }
+                }
                 Kind::Requeue => Step::Requeue,
                 Kind::Request | Kind::Body | Kind::BodyError | Kind::BodyFile => {
                     return Err(io::Error::other("frame in the wrong direction"));
@@ -344,5 +349,8 @@ fn log_record(job: &Job<'_>, header: Header, payload: &[u8]) {
     let file = located.map(|located| String::from_utf8_lossy(located.file));
     let line = located.map_or(0, |located| located.line);
     let source = file.as_deref().map(|file| Source { file, line });
-    log::application(Some(job.request), level, &record, source);
+    if log::logs_request(job.request, level) {
+        notes::set_context(job);
+        log::application(Some(job.request), level, &record, source);
+    }
 }

@@ -27,7 +27,8 @@ use crate::{
         python_host::PythonHost,
     },
     request::{
-        Failure, Incoming, Job, PIECE, Responder, Stored, Transfer, encode_head, memory_of, subject,
+        Failure, Incoming, Job, PIECE, Responder, Stored, Transfer, encode_head, memory_of, notes,
+        subject,
     },
     resolved::Embedded,
 };
@@ -84,7 +85,12 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
     let head = encode_head(job, length, Transfer::default());
     let exchange =
         ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request, stored))?);
+    notes::set_context(job);
+    let start = job.resolved.access_log_asks.then(Instant::now);
     let outcome = host.serve(&exchange, &head);
+    if let Some(start) = start {
+        notes::set_own(job, start.elapsed());
+    }
     let side = exchange.0.take().ok_or_else(|| Failure::internal("exchange without request"))?;
     Ok(side.finish(outcome))
 }

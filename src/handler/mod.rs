@@ -12,7 +12,7 @@ mod embedded;
 mod flusher;
 mod ownership;
 
-use std::ffi::CStr;
+use std::{ffi::CStr, time::Instant};
 
 use wsgi_core::{
     directives::{HandlerScript, Scoped},
@@ -28,7 +28,7 @@ use crate::{
         pool::Pool,
     },
     mapping::{RequestLookups, alias_of},
-    request::{Failure, Job},
+    request::{Failure, Job, notes},
 };
 
 /// Handler names that mean a WSGI script.
@@ -121,13 +121,26 @@ fn target<'r>(
 }
 
 fn run(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
+    let result = run_placed(job, server);
+    if result.is_err() {
+        notes::set_context(job);
+    }
+    result
+}
+
+fn run_placed(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
     checks::process_group(job)?;
-    match job.choice.process_group.as_ref() {
+    let start = job.resolved.access_log_asks.then(Instant::now);
+    let result = match job.choice.process_group.as_ref() {
         "" => embedded::run(job),
         name => {
             let group = daemon::group(job, server, name)?;
             job.root = group.definition.chroot.as_deref();
             daemon::run(job, group)
         }
+    };
+    if let Some(start) = start {
+        notes::set_total(job, start.elapsed());
     }
+    result
 }

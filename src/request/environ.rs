@@ -140,6 +140,7 @@ fn flags(job: &Job<'_>, is_https: bool) -> u32 {
         (job.choice.ignore_activity, flag::IGNORE_ACTIVITY),
         (job.choice.pass_apache_request, flag::PASS_RECORD),
         (job.choice.is_default_group, flag::DEFAULT_GROUP),
+        (job.resolved.access_log_asks, flag::TIMES),
     ];
     bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum()
 }

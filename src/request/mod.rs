@@ -1,12 +1,13 @@
 //! A request of ours on its way to an answer: what was decided about it (`Job`), what its
 //! application is told (`environ`, and `forwarded` for what proxies say), the body that httpd has read
-//! for it (`stored`) or reads while it runs (`incoming`), how the answer leaves (`respond`), and the one place where a failure becomes a
-//! status and a log record (`failure`).
+//! for it (`stored`) or reads while it runs (`incoming`), how the answer leaves
+//! (`respond`), what logs show of it (`notes`), and the one place where a failure becomes a status and a log record (`failure`).
 
 mod environ;
 mod failure;
 mod forwarded;
 mod incoming;
+pub(crate) mod notes;
 mod respond;
 mod stored;
 

@@ -36,6 +36,7 @@ mod interpreters;
 mod kept;
 mod limits;
 mod log_handler;
+mod logs;
 mod main_interpreter;
 mod many;
 mod mapping;

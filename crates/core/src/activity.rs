@@ -79,6 +79,11 @@ impl Activity {
         }
     }
 
+    /// Time in the application, once that has ended.
+    pub fn application(&self) -> Duration {
+        Duration::from_micros(self.application.load(Ordering::Relaxed))
+    }
+
     /// What the thread does now.
     pub fn doing(&self) -> Doing {
         let number = usize::from(self.doing.load(Ordering::Relaxed));

@@ -190,6 +190,9 @@ pub struct GroupSpec {
     pub queue_timeout: u32,
     /// Most severe level number that is still logged for `wsgi` in the group's server.
     pub log_level: Level,
+    /// What its log records look like.
+    #[serde(default)]
+    pub log_format: LogFormat,
     /// What a process may use of the machine.
     pub limits: Limits,
     /// Buffers of the sockets to httpd.
@@ -243,6 +246,16 @@ pub enum ReloadMode {
     Rolling,
     /// Not of themselves.
     Off,
+}
+
+/// What the log records of a group's processes look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LogFormat {
+    /// Those of requests as httpd's, the others as httpd's by default.
+    #[default]
+    Text,
+    /// One JSON object in a line each.
+    Json,
 }
 
 impl GroupSpec {

@@ -97,6 +97,49 @@ impl Kind {
     }
 }
 
+/// What a request's time went into, and where it ran: the payload of its last frame where httpd has
+/// asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Took {
+    /// µs until a thread had taken it.
+    pub queue: u64,
+    /// µs in the application.
+    pub application: u64,
+    /// The process.
+    pub pid: u32,
+    /// The thread in its process, from 1.
+    pub thread: u32,
+}
+
+impl Took {
+    /// Bytes of it.
+    pub const LENGTH: usize = 24;
+
+    /// Its bytes.
+    pub fn encode(&self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        let place = u64::from(self.thread) << 32 | u64::from(self.pid);
+        let fields = [self.queue, self.application, place];
+        for (place, field) in bytes.chunks_exact_mut(8).zip(fields) {
+            place.copy_from_slice(&field.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads it; `None` for a payload that is none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (chunks, []) = bytes.as_chunks::<8>() else { return None };
+        let [queue, application, place] = <[[u8; 8]; 3]>::try_from(chunks).ok()?;
+        let [pid, thread] = <[[u8; 4]; 2]>::try_from(place.as_chunks::<4>().0).ok()?;
+        Some(Self {
+            queue: u64::from_le_bytes(queue),
+            application: u64::from_le_bytes(application),
+            pid: u32::from_le_bytes(pid),
+            thread: u32::from_le_bytes(thread),
+        })
+    }
+}
+
 /// A frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -218,6 +261,15 @@ impl<'a> Located<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_a_request_took_crosses_unchanged() {
+        let took = Took { queue: 1, application: u64::MAX, pid: 77, thread: 3 };
+        assert_eq!(Took::decode(&took.encode()), Some(took));
+        assert_eq!(Took::decode(b""), None);
+        assert_eq!(Took::decode(&[0; 23]), None);
+        assert_eq!(Took::decode(&[0; 32]), None);
+    }
 
     proptest! {
         #[test]

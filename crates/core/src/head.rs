@@ -28,6 +28,8 @@ pub mod flag {
     pub const PASS_RECORD: u32 = 32;
     /// Nobody has said what the application group is: it stands for the script.
     pub const DEFAULT_GROUP: u32 = 64;
+    /// httpd wants to know what the request's time went into ([`crate::frame::Took`]).
+    pub const TIMES: u32 = 128;
 }
 
 /// The level stands in the last byte of the flags.

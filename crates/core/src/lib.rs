@@ -18,6 +18,7 @@ pub mod headers;
 pub mod interpreters;
 pub mod keys;
 pub mod level;
+pub mod log_record;
 pub mod mapping;
 pub mod metrics;
 pub mod mtime;

@@ -6,14 +6,17 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use wsgi_core::{
     activity::{Activity, Doing},
     exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
-    frame::{Extent, Kind},
-    head::ResponseHead,
+    frame::{Extent, Kind, Took},
+    head::{Key, RequestHead, ResponseHead, flag},
+    keys::number,
     level::Level,
+    log_record::About,
 };
 use wsgi_ipc::socket::{self, TimedStream};
 
@@ -71,6 +74,37 @@ impl<'a> ConnectionExchange<'a> {
         asked.map_err(|error| BodyError { reason: error.to_string() })
     }
 
+    /// Writes a record of the request where those of the process are written.
+    fn log_json(&self, level: Level, record: &str, source: Option<Source<'_>>) {
+        const REQUEST_ID: u16 = number("mod_wsgi.request_id");
+        const CLIENT: u16 = number("REMOTE_ADDR");
+        let head = self.place.head;
+        if level > head.log_level {
+            return;
+        }
+        let (mut request_id, mut client) = (None, None);
+        for (key, value) in head.entries() {
+            match key {
+                Key::Known(REQUEST_ID) => request_id = value,
+                Key::Known(CLIENT) => client = value,
+                _ => {}
+            }
+        }
+        let text = |bytes: &'a [u8]| String::from_utf8_lossy(bytes);
+        let (request_id, client) =
+            (text(request_id.unwrap_or_default()), text(client.unwrap_or_default()));
+        let (script, application_group) = (text(head.script), text(head.application_group));
+        let about = About {
+            request_id: &request_id,
+            client: &client,
+            script: &script,
+            application_group: &application_group,
+        };
+        // A field of its own says it.
+        let record = record.replace(&format!("[script {script}] "), "");
+        self.daemon.log.write(level, &record, Some(about), source);
+    }
+
     /// Whether the application was begun.
     pub(crate) fn is_begun(&self) -> bool {
         self.is_begun.load(Ordering::Relaxed)
@@ -95,7 +129,12 @@ impl<'a> ConnectionExchange<'a> {
             self.daemon.slots.forget(self.place.slot);
         }
         let keeps = may_keep && kind == Kind::End && input.is_drained();
-        let sent = if keeps { output.end_and_keep() } else { output.mark(kind, value) };
+        let took = self.place.took().filter(|_| kind != Kind::Requeue).map(|took| took.encode());
+        let took = took.as_ref().map_or(&b""[..], |took| took);
+        let sent = match keeps {
+            true => output.end_and_keep(took),
+            false => output.end(kind, value, took),
+        };
         if is_begun {
             self.daemon.slots.end(self.place.slot);
         }
@@ -123,6 +162,25 @@ pub(crate) struct Place<'a> {
     pub(crate) slot: u32,
     /// What the thread does, for those who look on.
     pub(crate) activity: &'a Activity,
+    /// What httpd has said about the request.
+    pub(crate) head: &'a RequestHead<'a>,
+    /// The thread in its process, from 1.
+    pub(crate) thread: u32,
+    /// µs that it has waited for the thread.
+    pub(crate) queued: u64,
+}
+
+impl Place<'_> {
+    /// What the request's time went into, where httpd wants to know it.
+    fn took(&self) -> Option<Took> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.head.has(flag::TIMES).then(|| Took {
+            queue: self.queued,
+            application: micros(self.activity.application()),
+            pid: std::process::id(),
+            thread: self.thread,
+        })
+    }
 }
 
 /// What a worker has read of a request.
@@ -190,6 +248,9 @@ impl Exchange for ConnectionExchange<'_> {
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
+        if self.daemon.log.is_json() {
+            return self.log_json(level, record, source);
+        }
         let number = u16::from(level.number());
         let sent =
             self.output().and_then(|mut output| output.log(number, record.as_bytes(), source));

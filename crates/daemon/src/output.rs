@@ -124,17 +124,21 @@ impl<'a> Output<'a> {
 
     /// Sends a frame without payload, after everything held.
     pub(crate) fn mark(&mut self, kind: Kind, value: u16) -> Result<(), SendError> {
-        self.send_mark(Header::new(kind, self.request_id, 0).with_value(value))
+        self.end(kind, value, b"")
     }
 
     /// Ends a complete response on a connection that waits for the next request.
-    pub(crate) fn end_and_keep(&mut self) -> Result<(), SendError> {
-        self.send_mark(Header::new(Kind::End, self.request_id, 0).with_flags(KEEP))
+    pub(crate) fn end_and_keep(&mut self, took: &[u8]) -> Result<(), SendError> {
+        self.check()?;
+        let header = Header::new(Kind::End, self.request_id, took.len()).with_flags(KEEP);
+        self.send(&header.encode(), took)
     }
 
-    fn send_mark(&mut self, header: Header) -> Result<(), SendError> {
+    /// Ends the exchange; `took` is what it took, where httpd wants to know that.
+    pub(crate) fn end(&mut self, kind: Kind, value: u16, took: &[u8]) -> Result<(), SendError> {
         self.check()?;
-        self.send(&header.encode(), b"")
+        let header = Header::new(kind, self.request_id, took.len()).with_value(value);
+        self.send(&header.encode(), took)
     }
 
     /// Holds part of a regular file, as its descriptor, for what follows it: as a rule the end, and

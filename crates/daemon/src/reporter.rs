@@ -54,9 +54,10 @@ impl Reporter {
 }
 
 impl Notices for Reporter {
-    fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
-        // httpd's default format, which these records have, does not show it.
-        self.daemon.log.log(level, record);
+    fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
+        if self.daemon.log.accepts(level) {
+            self.daemon.log.write(level, record, None, source);
+        }
     }
 
     fn server_metrics(&self) -> Option<Vec<u8>> {

@@ -112,6 +112,7 @@ impl Daemon {
             io::Error::new(io::ErrorKind::InvalidInput, "slots beyond the group's")
         })?;
         let log = ErrorLog::standard_error(spec.log_level);
+        let log = log.with_format(spec.log_format, &spec.engine.process_group);
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self {
             epoch,

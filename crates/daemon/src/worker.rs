@@ -261,7 +261,9 @@ impl<'a> Worker<'a> {
             received: self.buffer.get(end..received).unwrap_or_default(),
         };
         let held = std::mem::take(&mut self.held);
-        let place = Place { slot: self.slot(), activity: &self.state.activity };
+        let queued = u64::try_from(queued).unwrap_or(0);
+        let (slot, thread) = (self.slot(), self.index + 1);
+        let place = Place { slot, activity: &self.state.activity, head: &head, thread, queued };
         place.activity.begin();
         let exchange = ConnectionExchange::new(self.daemon, place, stream, request, held);
         let outcome = self.outcome(&head, bytes, &exchange, taken);
@@ -275,7 +277,7 @@ impl<'a> Worker<'a> {
         let may_keep = header.flags & KEEP != 0 && self.may_keep();
         let finished = exchange.finish(outcome, may_keep);
         self.held = finished.held;
-        let queued = Duration::from_micros(u64::try_from(queued).unwrap_or(0));
+        let queued = Duration::from_micros(queued);
         let spent = place.activity.end();
         if outcome != Outcome::Stale {
             let times = [Some(queued), Some(spent.lock), spent.application, Some(spent.send)];

@@ -9,7 +9,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use wsgi_core::level::Level;
+use wsgi_core::{
+    control::LogFormat,
+    exchange::Source,
+    level::Level,
+    log_record::{About, Record},
+};
 
 /// Longest record that is logged; more is cut, and says so.
 const LONGEST: usize = 64 << 10;
@@ -20,17 +25,31 @@ pub struct ErrorLog {
     /// `None` is standard error.
     file: Option<OwnedFd>,
     level: Level,
+    /// The group whose records it writes as JSON.
+    json: Option<String>,
 }
 
 impl ErrorLog {
     /// A log that records up to `level`.
     pub fn new(file: OwnedFd, level: Level) -> Self {
-        Self { file: Some(file), level }
+        Self { file: Some(file), level, json: None }
     }
 
     /// Standard error as a log that records up to `level`.
     pub fn standard_error(level: Level) -> Self {
-        Self { file: None, level }
+        Self { file: None, level, json: None }
+    }
+
+    /// The same for the records of a group that has a format.
+    #[must_use]
+    pub fn with_format(self, format: LogFormat, group: &str) -> Self {
+        let json = (format == LogFormat::Json).then(|| group.to_owned());
+        Self { json, ..self }
+    }
+
+    /// Whether records are JSON: then those of requests belong here too.
+    pub fn is_json(&self) -> bool {
+        self.json.is_some()
     }
 
     /// Whether records of `level` are written.
@@ -49,10 +68,29 @@ impl ErrorLog {
     /// Writes a record with one system call, so that records of several processes do not mix. A
     /// record of several lines becomes several log lines.
     pub fn log(&self, level: Level, record: &str) {
-        if !self.accepts(level) {
-            return;
+        if self.accepts(level) {
+            self.write(level, record, None, None);
         }
-        let lines = format(level, SystemTime::now(), record);
+    }
+
+    /// Writes a record whatever its level is. What it is about and where it comes from shows in
+    /// JSON only.
+    pub fn write(
+        &self,
+        level: Level,
+        record: &str,
+        about: Option<About<'_>>,
+        source: Option<Source<'_>>,
+    ) {
+        let time = SystemTime::now();
+        let lines = match &self.json {
+            None => format(level, time, record),
+            Some(group) => {
+                let tid = rustix::thread::gettid().as_raw_nonzero().get();
+                let process = (std::process::id(), tid);
+                Record { time, level, process, group, about, source, text: record }.to_json()
+            }
+        };
         // A log that cannot be written to leaves no place to say so.
         rustix::io::retry_on_intr(|| rustix::io::write(self.file(), lines.as_bytes())).ok();
     }

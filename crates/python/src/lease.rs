@@ -178,7 +178,12 @@ pub(crate) struct Use<'l>(&'l Lease);
 impl Use<'_> {
     /// Logs a line that the application wrote.
     pub(crate) fn log_line(&self, line: &str) {
-        self.log_located(Level::ERROR, line, None);
+        self.log_lines(&[line]);
+    }
+
+    /// Logs lines that the application wrote at once.
+    pub(crate) fn log_lines(&self, lines: &[impl AsRef<str>]) {
+        self.log_located(Level::ERROR, lines, None);
     }
 
     /// The request's head.
@@ -187,10 +192,16 @@ impl Use<'_> {
         unsafe { &*self.0.head }
     }
 
-    /// Logs a line that the application reported.
-    pub(crate) fn log_located(&self, level: Level, line: &str, source: Option<Source<'_>>) {
+    /// Logs lines that the application reported, as one record.
+    pub(crate) fn log_located(
+        &self,
+        level: Level,
+        lines: &[impl AsRef<str>],
+        source: Option<Source<'_>>,
+    ) {
         let script = String::from_utf8_lossy(self.head().script);
-        self.log(level, &format!("[script {script}] {line}"), source);
+        let lines = lines.iter().map(|line| format!("[script {script}] {}", line.as_ref()));
+        self.log(level, &lines.collect::<Vec<_>>().join("\n"), source);
     }
 }
 

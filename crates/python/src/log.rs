@@ -108,7 +108,8 @@ pub(crate) fn accepts(level: Level) -> bool {
     }
 }
 
-/// Logs what an application reports, each line a record. May block: call detached.
+/// Logs what an application reports in one piece, so that its lines stay together. May block: call
+/// detached.
 pub(crate) fn report(level: Level, text: &str, source: Source<'_>) {
     let mut rest = Vec::new();
     let mut lines = take_lines(&mut rest, text.as_bytes());
@@ -116,12 +117,10 @@ pub(crate) fn report(level: Level, text: &str, source: Source<'_>) {
         lines.push(record(&rest));
     }
     match serving().and_then(Lease::enter) {
-        Some(exchange) => {
-            lines.iter().for_each(|line| exchange.log_located(level, line, Some(source)));
-        }
+        Some(exchange) => exchange.log_located(level, &lines, Some(source)),
         None => {
             let Some(notices) = NOTICES.get() else { return };
-            lines.iter().for_each(|line| notices.log(level, line, Some(source)));
+            notices.log(level, &lines.join("\n"), Some(source));
         }
     }
 }

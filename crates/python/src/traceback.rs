@@ -1,4 +1,4 @@
-//! Writing exceptions to the log: a header record, then the traceback, one record a line.
+//! Writing exceptions to the log: one record each, a header line and the lines of the traceback.
 
 use wsgi_core::{exchange::Exchange, level::Level};
 
@@ -25,7 +25,7 @@ pub(crate) fn lines(py: Py<'_>, bootstrap: &Bootstrap, exception: &Ref<'_>) -> V
     )
 }
 
-/// Logs a header record and the traceback at level error.
+/// Logs a header line and the traceback at level error, in one piece so that they stay together.
 pub(crate) fn write(
     py: Py<'_>,
     bootstrap: &Bootstrap,
@@ -33,14 +33,10 @@ pub(crate) fn write(
     header: &str,
     exception: &Ref<'_>,
 ) {
-    let lines = lines(py, bootstrap, exception);
-    py.detached(|| {
-        let log = |record: &str| match exchange {
-            Some(exchange) => exchange.log(Level::ERROR, record, None),
-            None => log::current(Level::ERROR, record),
-        };
-        log(header);
-        lines.iter().for_each(|line| log(line));
+    let record = format!("{header}\n{}", lines(py, bootstrap, exception).join("\n"));
+    py.detached(|| match exchange {
+        Some(exchange) => exchange.log(Level::ERROR, &record, None),
+        None => log::current(Level::ERROR, &record),
     });
 }
 

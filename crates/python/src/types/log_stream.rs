@@ -91,7 +91,7 @@ impl Target {
                 };
                 let lines = take_lines(&mut lease.partial_line(), data, all);
                 if !lines.is_empty() {
-                    py.detached(|| lines.iter().for_each(|line| exchange.log_line(line)));
+                    py.detached(|| exchange.log_lines(&lines));
                 }
             }
         }

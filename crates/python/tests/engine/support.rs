@@ -22,7 +22,8 @@ struct Recorder;
 
 impl Notices for Recorder {
     fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
-        PROCESS_LOG.lock().unwrap().push((level, record.to_owned()));
+        let lines = record.split('\n').map(|line| (level, line.to_owned()));
+        PROCESS_LOG.lock().unwrap().extend(lines);
     }
 }
 
@@ -254,7 +255,9 @@ impl Exchange for Memory {
     }
 
     fn log(&self, level: Level, record: &str, _source: Option<Source<'_>>) {
-        self.state.lock().unwrap().log.push((level, record.to_owned()));
+        // As in httpd's log: each line for itself.
+        let lines = record.split('\n').map(|line| (level, line.to_owned()));
+        self.state.lock().unwrap().log.extend(lines);
     }
 }
 

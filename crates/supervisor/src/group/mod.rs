@@ -115,7 +115,7 @@ impl Group {
     pub(crate) fn new(handover: Handover, context: &mut Context<'_>) -> io::Result<Self> {
         let boards = map_boards(&handover)?;
         let mut group = Self {
-            log: ErrorLog::new(handover.error_log, handover.spec.log_level),
+            log: open_log(handover.error_log, &handover.spec),
             blocks: Blocks::new(handover.spec.slots),
             spec: handover.spec,
             listener: handover.listener,
@@ -166,7 +166,7 @@ impl Group {
         let kept = self.members.iter().filter(|member| member.boards.memory == boards.memory);
         kept.for_each(|member| self.blocks.reserve(member.block()));
         self.last_epoch = self.last_epoch.max(boards.table.newest_epoch());
-        self.log = ErrorLog::new(handover.error_log, handover.spec.log_level);
+        self.log = open_log(handover.error_log, &handover.spec);
         let is_kept = handover.spec.keeps_on_restart
             && handover.spec == self.spec
             && boards.memory == self.boards.memory
@@ -317,6 +317,11 @@ impl Group {
         let upkeep = upkeep.into_iter().flatten().filter(|_| !self.is_ending);
         members.into_iter().chain(start).chain(upkeep).min()
     }
+}
+
+fn open_log(file: OwnedFd, spec: &GroupSpec) -> ErrorLog {
+    let log = ErrorLog::new(file, spec.log_level);
+    log.with_format(spec.log_format, &spec.engine.process_group)
 }
 
 fn map_boards(handover: &Handover) -> io::Result<Boards> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::environment::Variables;
 use super::value::Value;
-use crate::control::ReloadMode;
+use crate::control::{LogFormat, ReloadMode};
 use crate::directives::RequestBuffering;
 use crate::directives::Status::{self, Acts, NotNeeded};
 use crate::directives::site::Account;
@@ -37,7 +37,16 @@ trait Given: Sized {
 macro_rules! last_counts {
     ($( $type:ty ),+) => { $( impl Given for $type {} )+ };
 }
-last_counts!(Account, Duration, ReloadMode, RequestBuffering, String, Vec<String>, Vec<u32>);
+last_counts!(
+    Account,
+    Duration,
+    LogFormat,
+    ReloadMode,
+    RequestBuffering,
+    String,
+    Vec<String>,
+    Vec<u32>
+);
 last_counts!(bool, f64, i32, u32, u64);
 
 /// Those of all options of the name count.
@@ -237,6 +246,9 @@ daemon_options! {
         response_spool_limit: u64 = "response-spool-limit", Acts, default "1073741824",
             "Bytes of a response that httpd keeps in a temporary file for a slow client; 0 keeps nothing.",
             |v| v.limit("response spool limit", 0);
+        log_format: LogFormat = "log-format", Acts, default "text",
+            "What the log records of the group's processes look like: text, or json for one object in a line each.",
+            |v| v.log_format();
         env: Variables = "env", Acts, default "none",
             "NAME=value: a variable for the environment of the processes; may be given several times.",
             |v| v.variable();

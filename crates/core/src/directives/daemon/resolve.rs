@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{DaemonOptions, DaemonProcess, environment};
 use crate::{
-    control::{Buffers, Limits, ReloadMode},
+    control::{Buffers, Limits, LogFormat, ReloadMode},
     directives::RequestBuffering,
     directives::site::{Account, ConfigError, ServerId},
     ownership::ScriptOwner,
@@ -145,6 +145,8 @@ pub struct DaemonGroup {
     pub first_gets_main: bool,
     /// How the processes change to new code.
     pub reload: ReloadMode,
+    /// What the log records of its processes look like.
+    pub log_format: LogFormat,
     /// Patterns of files whose change reloads the group.
     pub reload_on: Vec<String>,
     /// What the processes watch over themselves.
@@ -230,6 +232,10 @@ fn script_owner(options: &DaemonOptions) -> Option<ScriptOwner> {
     user.or(options.script_group.map(ScriptOwner::Group))
 }
 
+fn supplementary_groups(options: &DaemonOptions, gid: u32) -> Option<Vec<u32>> {
+    options.supplementary_groups.as_ref().map(|groups| all_groups(gid, groups))
+}
+
 impl DaemonProcess {
     /// Puts the defaults in; `id` counts the groups of the configuration from 1.
     pub fn resolve(&self, id: u32, defaults: &Defaults<'_>) -> Result<DaemonGroup, ConfigError> {
@@ -247,10 +253,7 @@ impl DaemonProcess {
             uid: account.uid,
             gid,
             user_home: account.home.clone(),
-            supplementary_groups: options
-                .supplementary_groups
-                .as_ref()
-                .map(|groups| all_groups(gid, groups)),
+            supplementary_groups: supplementary_groups(options, gid),
             umask: options.umask,
             chroot: options.chroot.clone(),
             home: options.home.clone(),
@@ -290,6 +293,7 @@ impl DaemonProcess {
             keeps_on_restart: options.on_restart.unwrap_or(false),
             first_gets_main: options.first_gets_main.unwrap_or(false),
             reload: options.reload.unwrap_or_default(),
+            log_format: options.log_format.unwrap_or_default(),
             reload_on: options.reload_on.clone().unwrap_or_default(),
             timers: self.timers(),
         })

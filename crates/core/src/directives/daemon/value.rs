@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::environment::{self, Variables};
-use crate::control::ReloadMode;
+use crate::control::{LogFormat, ReloadMode};
 use crate::directives::site::{Account, Facts};
 use crate::directives::{RequestBuffering, buffering, value};
 
@@ -166,6 +166,15 @@ impl Value<'_> {
             "rolling" => Ok(ReloadMode::Rolling),
             "off" => Ok(ReloadMode::Off),
             _ => Err(self.invalid("reload mode", "restart, rolling or off")),
+        }
+    }
+
+    /// What log records look like.
+    pub(super) fn log_format(&self) -> Result<LogFormat, String> {
+        match self.text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(self.invalid("log format", "text or json")),
         }
     }
 

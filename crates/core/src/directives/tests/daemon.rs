@@ -74,6 +74,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("reload-on", "/srv/*.py:/srv/app/**", &["", "srv/*.py", "/a:", ":/a", "/a:b"]),
     ("request-buffering", "5000", &["", "-1", "yes", "2147483648"]),
     ("response-spool-limit", "5000000000", &["", "-1", "1G", "9223372036854775808"]),
+    ("log-format", "json", &["", "JSON", "xml"]),
     ("env", "NAME=value", &["", "NAME", "=x", "1A=x", "A-B=x"]),
     ("env-file", "/srv/env", &["", "srv/env", "/nowhere", "/srv/bad"]),
 ];
@@ -99,6 +100,7 @@ fn contract_text(option: &str) -> String {
         "on-restart" => "restart behaviour",
         "reload" => "reload mode",
         "reload-on" => "reload pattern",
+        "log-format" => "log format",
         "send-buffer-size" => return "Send buffer size must be >= 512 bytes, or 0 for".into(),
         "receive-buffer-size" => {
             return "Receive buffer size must be >= 512 bytes, or 0 for".into();

@@ -6,7 +6,7 @@ use super::super::daemon::{Bodies, DaemonGroup, Defaults};
 use super::super::*;
 use super::support::Config;
 use crate::{
-    control::{Buffers, Limits, ReloadMode},
+    control::{Buffers, Limits, LogFormat, ReloadMode},
     mapping::{Lookups, handler_script, resolve},
     ownership::ScriptOwner,
     timers::Timers,
@@ -82,6 +82,7 @@ fn a_bare_group_has_the_defaults_of_the_contract() {
         keeps_on_restart: false,
         first_gets_main: false,
         reload: ReloadMode::Restart,
+        log_format: LogFormat::Text,
         reload_on: Vec::new(),
         timers: Timers { deadlock_timeout: 300, ..Timers::default() },
     };
