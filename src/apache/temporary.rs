@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use wsgi_ipc::temporary::TemporaryFile;
+use wsgi_ipc::{socket, temporary::TemporaryFile};
 
 use super::text;
 use crate::ffi;
@@ -19,10 +19,12 @@ pub(crate) fn create() -> io::Result<TemporaryFile> {
     // APR finds it by writing there: once is enough, unless it has gone since.
     static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut known = FOLDER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(folder) = &*known
-        && let Ok(file) = TemporaryFile::create(folder)
-    {
-        return Ok(file);
+    if let Some(folder) = &*known {
+        match TemporaryFile::create(folder) {
+            // Without a descriptor no folder would be found either.
+            Err(error) if !socket::is_out_of_descriptors(&error) => {}
+            created => return created,
+        }
     }
     let folder = find_folder()?;
     let file = TemporaryFile::create(&folder).map_err(|error| {

@@ -28,6 +28,9 @@ use crate::{
 /// Heads up to this size fit the buffer of a socket together with the body that is sent at once.
 const LARGE_HEAD: usize = 64 << 10;
 
+/// What becomes of a file that httpd cannot receive.
+const NO_DESCRIPTOR: &str = "this httpd child has no descriptor left for the file of a response";
+
 /// A request and where it is to go, whatever connection takes it there.
 #[derive(Clone, Copy)]
 pub(super) struct Errand<'r, 'c> {
@@ -60,6 +63,7 @@ pub(super) enum Verdict<'r> {
 enum Wait {
     Frames,
     EndOfFile,
+    NoDescriptor,
     ClientGone,
     Trouble(Trouble),
 }
@@ -124,6 +128,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
             match self.await_frames(upload) {
                 Wait::Frames => {}
                 Wait::EndOfFile => return self.after_end_of_file(),
+                Wait::NoDescriptor => return self.fail(fate::no_descriptor, NO_DESCRIPTOR),
                 Wait::ClientGone => return self.finish(Step::ClientGone),
                 Wait::Trouble(Trouble::Stopping) => return self.finish(Step::Stopping),
                 Wait::Trouble(Trouble::Dead(how)) => return self.fail(fate::died, &how),
@@ -192,7 +197,13 @@ impl<'r, 'c> Conversation<'r, 'c> {
     fn send_file(&mut self, extent: Extent) -> io::Result<Step> {
         let file = self.frames.take_descriptor().filter(socket::is_readable_file);
         let file = file.ok_or_else(|| io::Error::other("file frame without a readable file"))?;
-        Ok(sent(self.delivery.file(file.as_fd(), extent)))
+        let result = self.delivery.file(file.as_fd(), extent);
+        if let Err(SendError::Failed(why)) = &result {
+            let subject = subject(self.errand.job.request);
+            let text = format!("Unable to take over the file of a response: {why}: {subject}");
+            log::request(self.errand.job.request, Level::ERROR, Some(1034), &text);
+        }
+        Ok(sent(result))
     }
 
     /// The application waits for the request body.
@@ -238,6 +249,7 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 Ok(true) => return Wait::Frames,
                 // A heartbeat has passed in silence.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if socket::is_out_of_descriptors(&error) => return Wait::NoDescriptor,
                 Ok(false) | Err(_) => return Wait::EndOfFile,
             }
             if let Some(trouble) = self.watch.look(self.errand, self.delivery.has_begun()) {

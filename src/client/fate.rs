@@ -144,6 +144,13 @@ pub(super) fn nobody_takes_it(job: &Job<'_>, group: &Group) -> Failure {
     Failure::new(503, 124, text).with_retry_after()
 }
 
+/// The file of the response was lost on its way.
+pub(super) fn no_descriptor(job: &Job<'_>, group: &Group, why: &str) -> Failure {
+    let name = &group.definition.name;
+    let text = format!("Daemon process group '{name}': {why}: {}", subject(job.request));
+    Failure::new(503, 1034, text).with_retry_after()
+}
+
 /// The listener has no room, or there is none.
 pub(super) fn cannot_connect(job: &Job<'_>, group: &Group, why: &std::io::Error) -> Failure {
     let code = if why.kind() == std::io::ErrorKind::WouldBlock { 116 } else { 117 };

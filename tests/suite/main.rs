@@ -16,6 +16,7 @@ mod command;
 mod command_refused;
 mod command_terminal;
 mod control;
+mod descriptors;
 mod directives;
 mod dispatch;
 mod duplex;

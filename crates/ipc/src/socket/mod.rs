@@ -16,8 +16,8 @@ pub use packet::{
     MAX_DESCRIPTORS, is_peer_gone, pair, receive_packet, send_packet, try_send_packet,
 };
 pub use passing::{
-    is_readable_file, receive_passed, receive_with_descriptors, send_with_descriptor,
-    try_receive_with_descriptors,
+    is_out_of_descriptors, is_readable_file, receive_passed, receive_with_descriptors,
+    send_with_descriptor, try_receive_with_descriptors,
 };
 pub use stream::{
     Ready, end_sending, grow_send_buffer, is_half_closed, is_hung_up, poll_readable, poll_ready,

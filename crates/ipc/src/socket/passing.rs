@@ -8,6 +8,7 @@ use std::{
 
 use rustix::{
     fs::{FileType, OFlags},
+    io::Errno,
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
         SendAncillaryMessage, SendFlags,
@@ -39,7 +40,7 @@ pub fn send_with_descriptor(
 
 /// Receives what has arrived, waiting as long as the socket lets it if there is nothing, like
 /// `receive_some`; descriptors that come with it are added to `descriptors`, close-on-exec. One that
-/// could not be received (no descriptor left in this process) is an error.
+/// could not be received is an error: see [`is_out_of_descriptors`].
 pub fn receive_with_descriptors(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -76,7 +77,7 @@ fn receive(
 ) -> io::Result<usize> {
     match receive_or_lose(socket, buffer, descriptors, flags)? {
         (length, false) => Ok(length),
-        (_, true) => Err(io::Error::other("a descriptor could not be received")),
+        (_, true) => Err(Errno::MFILE.into()),
     }
 }
 
@@ -100,6 +101,11 @@ fn receive_or_lose(
         }
     }
     Ok((received.bytes, received.flags.contains(ReturnFlags::CTRUNC)))
+}
+
+/// Whether a call failed because this process has no room for another descriptor.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::MFILE.raw_os_error())
 }
 
 /// Whether a descriptor that somebody sent is a regular file open for reading: anything else

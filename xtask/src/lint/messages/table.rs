@@ -689,6 +689,11 @@ pub(crate) const MESSAGES: &[Message] = &[
         remedy: "Whoever replaces files should write a new one and rename it over the old one; the text names the file.",
     },
     Message {
+        code: 1034,
+        meaning: "httpd could not take over the file that a daemon process passed for a response; answered with 503, or cut short.",
+        remedy: "The text names the reason: as a rule too few descriptors for an httpd child. Raise the limit (ulimit -n, LimitNOFILE=) or lower ThreadsPerChild.",
+    },
+    Message {
         code: 1040,
         meaning: "WSGITrustedProxyHeaders names a header that stands for nothing that could be replaced; the name has no effect.",
         remedy: "Correct the name: docs/directives.md lists the headers that can be trusted.",
