@@ -32,6 +32,7 @@ mod first_run;
 mod handler;
 mod handler_scripts;
 mod hello;
+mod huge;
 mod input;
 mod interpreters;
 mod kept;
