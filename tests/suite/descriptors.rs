@@ -6,7 +6,7 @@ use crate::support::process::Process;
 use crate::support::{Connection, Httpd, Mode};
 
 /// Enough for a file.
-const BODY: [u8; 300_000] = [b'x'; 300_000];
+static BODY: [u8; 300_000] = [b'x'; 300_000];
 
 fn builder(mode: Mode) -> Builder {
     Httpd::with(

@@ -204,7 +204,8 @@ impl<'a> Output<'a> {
         self.judge(sent)
     }
 
-    /// Sends what is held with the descriptor that its last frame is about, and a frame after it.
+    /// Sends what is held with the descriptor that its last frame is about, and a short frame after
+    /// it.
     fn send_with(
         &mut self,
         file: BorrowedFd<'_>,
@@ -212,10 +213,8 @@ impl<'a> Output<'a> {
         payload: &[u8],
     ) -> Result<(), SendError> {
         self.held.extend_from_slice(header);
-        let sent = self.activity.sending(|| {
-            self.stream.send_with_descriptor(&self.held, file)?;
-            if payload.is_empty() { Ok(()) } else { self.stream.send(&[IoSlice::new(payload)]) }
-        });
+        self.held.extend_from_slice(payload);
+        let sent = self.activity.sending(|| self.stream.send_with_descriptor(&self.held, file));
         self.held.clear();
         self.open = None;
         self.judge(sent)
