@@ -27,8 +27,16 @@ const LEAST_MAPPED: u64 = 128 << 10;
 
 /// Output filters that pass on what they get without looking into it, by their names in httpd's
 /// sources. Compression, TLS and HTTP/2 are not among them, nor is any that nobody has looked at.
-const BLIND: [&CStr; 5] =
-    [c"byterange", c"content_length", c"http_header", c"http_outerror", c"core"];
+const BLIND: [&CStr; 8] = [
+    c"byterange",
+    c"content_length",
+    c"core",
+    c"fixup_headers_out",
+    c"http_header",
+    c"http_outerror",
+    c"mod_expires",
+    c"reqtimeout",
+];
 
 /// A part of a regular file.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! `wsgi.file_wrapper`: wsgi-protocol §6.
 
-use crate::support::curl::{paused, secure, ways};
+use crate::support::curl::{paused, secure, slowly, ways};
 use crate::support::http::Framing;
 use crate::support::{Httpd, Mode, original};
 
@@ -214,6 +214,40 @@ both_modes! {
                 assert_eq!(part.status(), 206);
                 assert!(part.text() == text[5..=200_000], "a range of {size} bytes");
             }
+        }
+    }
+
+    fn a_file_is_mapped_only_where_nobody_looks_into_it(mode) {
+        ours!("maps files for all filters");
+        let port = crate::support::ports::take();
+        let passing = "RequestReadTimeout header=20\nHeader set X-Header value\n\
+                       ExpiresActive On\nExpiresDefault A60";
+        let cases = [
+            ("", false, true),
+            (passing, false, true),
+            ("", true, false),
+            ("EnableMMAP Off", false, false),
+            ("WSGIEnableSendfile On", false, false),
+            ("SetOutputFilter DEFLATE", false, false),
+        ];
+        for (lines, is_tls, maps) in cases {
+            let server = secure(&format!("WSGIScriptAlias / @apps@/files.py\n{lines}"), &port)
+                .modules(&["reqtimeout", "expires", "filter", "deflate"])
+                .mode(mode)
+                .file("data.bin", "")
+                .start();
+            let path = server.path("data.bin").display().to_string();
+            // Compressed, it must not fit the buffers of both sockets either.
+            crate::support::rundir::output_of("openssl", &["rand", "-out", &path, "33554432"]);
+            let (scheme, port) = if is_tls { ("https", port.number) } else { ("http", server.port()) };
+            let url = format!("{scheme}://localhost:{port}/plain");
+            slowly(&["--http1.1", "-H", "Accept-Encoding: gzip", &url], || {
+                let is_mapped = server.processes().iter().any(|one| {
+                    let maps = std::fs::read_to_string(format!("/proc/{}/maps", one.pid));
+                    maps.is_ok_and(|maps| maps.contains(&path))
+                });
+                assert_eq!(is_mapped, maps, "{lines} {url}");
+            });
         }
     }
 }
