@@ -85,6 +85,7 @@ one! {
     }
 
     fn connections_have_the_buffers_of_the_options_at_both_ends() {
+        needs_threads!("children keep no connections");
         ours!("its connections have those of the system");
         let server = sockets("send-buffer-size=20000 receive-buffer-size=110000");
         let text = server.get("/").ok();
@@ -156,6 +157,7 @@ one! {
     }
 
     fn a_graceful_restart_changes_the_backlog() {
+        needs_threads!("a child may not be waiting for each request");
         let server = Httpd::with("Include @root@/group.conf\nWSGIScriptAlias / @apps@/process.py")
             .file("group.conf", &group(0))
             .start();

@@ -67,6 +67,7 @@ both_modes! {
     }
 
     fn nor_does_it_over_http_2(mode) {
+        needs_threads!("mod_http2 works with threads only");
         ours!("waits for its socket-timeout");
         let tls = ports::take();
         let (server, path) = server(mode, &tls);

@@ -54,6 +54,7 @@ fn closed_loops(port: u16, clients: usize, time: Duration, target: &str) -> Vec<
 
 one! {
     fn a_connection_serves_one_request_after_the_other() {
+        needs_threads!("children keep no connections");
         ours!("it connects for every request");
         let server = group("threads=3");
         warm(&server, 2);
@@ -70,6 +71,7 @@ one! {
     }
 
     fn idle_threads_with_kept_connections_take_what_is_new() {
+        needs_threads!("children keep no connections");
         let server = group("threads=4");
         warm(&server, 4);
         // Only the threads at the listener would take these one after the other.
@@ -90,6 +92,7 @@ one! {
     }
 
     fn connections_are_spread_over_the_processes() {
+        needs_threads!("children keep no connections");
         ours!("it keeps none");
         let server = group("processes=2 threads=8");
         warm(&server, 4);

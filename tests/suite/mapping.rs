@@ -1,6 +1,6 @@
 //! Script aliases, groups, callables, `.htaccess`, merging: directives §0.4 to §0.6 and §1.
 
-use crate::support::{Environ, Httpd, Mode, Response};
+use crate::support::{Environ, Httpd, Mode, Response, conf};
 
 /// The environ of a GET.
 #[track_caller]
@@ -309,7 +309,8 @@ both_modes! {
         assert_eq!(lines[1], mode.pick("''", "'app'"));
         assert_eq!(lines[2], "'named'");
         assert!(lines[3].parse::<u32>().unwrap() >= 1);
-        assert_eq!(lines[4], if mode.is_daemon() { "5" } else { "10" });
+        let of_a_child = if conf::mpm() == "prefork" { "1" } else { "10" };
+        assert_eq!(lines[4], if mode.is_daemon() { "5" } else { of_a_child });
         assert_eq!(lines[5], "<class 'mod_wsgi.FileWrapper'>");
     }
 }

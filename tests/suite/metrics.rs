@@ -174,8 +174,8 @@ both_modes! {
     }
 
     fn a_request_in_progress_is_seen(mode) {
-        if mode == Mode::Embedded && crate::support::conf::mpm() == "prefork" {
-            return;
+        if mode == Mode::Embedded {
+            needs_threads!("a child has one client");
         }
         let server = recording(mode);
         let mut waiting = server.connect();

@@ -49,9 +49,7 @@ def application(environ, start_response):
 
 both_modes! {
     fn whoever_asks_first_for_the_requests_in_progress_sees_those_that_began_before(mode) {
-        if mode == Mode::Embedded && crate::support::conf::mpm() == "prefork" {
-            return;
-        }
+        needs_threads!("a child has one client");
         let server = Httpd::with("WSGIScriptAlias / @root@/app.wsgi")
             .mode(mode)
             .one_child()

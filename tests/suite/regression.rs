@@ -71,6 +71,7 @@ one! {
     }
 
     fn a_client_that_does_not_read_holds_up_no_other_stream() {
+        needs_threads!("a child has one client");
         // Seen in review: the one flusher of a child waited for a client that had stopped reading.
         ours!("it flushes every block");
         let server = Httpd::with("WSGIScriptAlias / @root@/app.py\nSendBufferSize 16384")

@@ -172,6 +172,7 @@ one! {
     }
 
     fn a_process_without_descriptors_leaves_requests_to_others() {
+        needs_threads!("too few clients at a time");
         ours!("such a process takes requests and fails");
         let server = group("processes=2");
         server.expect_log("Too many open files");

@@ -38,6 +38,7 @@ fn answers(server: &Httpd, place: &str) -> BTreeMap<String, Vec<(String, u32)>> 
 
 both_modes! {
     fn what_is_local_to_a_thread_survives_its_requests(mode) {
+        needs_threads!("a child has one client");
         let server = server(mode);
         for place in BOTH {
             let mut requests = 0;
@@ -54,6 +55,9 @@ both_modes! {
     }
 
     fn request_threads_appear_as_dummies(mode) {
+        if mode == Mode::Embedded {
+            needs_threads!("requests run in the main thread");
+        }
         let server = server(mode);
         // The thread that imports `threading` first is the main one for Python; which that is in
         // a sub-interpreter depends on who made it.

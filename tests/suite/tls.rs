@@ -68,6 +68,7 @@ both_modes! {
     }
 
     fn an_upload_without_a_length_arrives_over_http_2(mode) {
+        needs_threads!("mod_http2 works with threads only");
         let port = crate::support::ports::take();
         let lines = "WSGIScriptAlias / @apps@/input.py\nWSGIChunkedRequest On";
         let server = secure(lines, &port).mode(mode)
@@ -125,6 +126,7 @@ both_modes! {
     }
 
     fn an_exception_after_the_headers_resets_the_stream(mode) {
+        needs_threads!("mod_http2 works with threads only");
         ours!("its daemon mode and HTTP/2 end the body as if it were complete");
         let port = crate::support::ports::take();
         let server = secure("WSGIScriptAlias / @apps@/failing.py", &port).mode(mode).start();
@@ -165,6 +167,7 @@ both_modes! {
     }
 
     fn streams_of_one_http_2_connection_run_side_by_side(mode) {
+        needs_threads!("mod_http2 works with threads only");
         let port = crate::support::ports::take();
         let server = secure("WSGIScriptAlias / @apps@/process.py", &port).mode(mode).one_child().start();
         let base = format!("https://localhost:{}/together", port.number);
@@ -201,6 +204,7 @@ def allow_access(environ, host):
         for (base, option, _) in ways(&server, &port) {
             assert_eq!(curl(&[option, &format!("{base}/page")]).text(), "page");
         }
+        assert_eq!(server.get("/page").ok(), "page");
     }
 
     fn the_questions_end_with_the_request() {

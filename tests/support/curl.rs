@@ -6,13 +6,19 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use super::httpd::Builder;
-use super::{Httpd, Port, rundir};
+use super::{Httpd, Port, conf, rundir};
+
+/// Whether httpd has HTTP/2: mod_http2 works with threads only.
+fn has_http_2() -> bool {
+    conf::mpm() != "prefork"
+}
 
 /// A server with a second port for TLS and HTTP/2 on both, and the lines given.
 pub fn secure(lines: &str, port: &Port) -> Builder {
     let (certificate, key) = certificate();
+    let protocols = if has_http_2() { "h2 h2c http/1.1" } else { "http/1.1" };
     Httpd::with(&format!(
-        "Protocols h2 h2c http/1.1\nLogLevel ssl:error\nListen 127.0.0.1:{port}\nSSLSessionCache none\n\
+        "Protocols {protocols}\nLogLevel ssl:error\nListen 127.0.0.1:{port}\nSSLSessionCache none\n\
          SSLRandomSeed startup builtin\n{lines}\n\
          <VirtualHost 127.0.0.1:{port}>\nServerName localhost\nSSLEngine On\n\
          SSLCertificateFile {}\nSSLCertificateKeyFile {}\n</VirtualHost>",
@@ -20,17 +26,18 @@ pub fn secure(lines: &str, port: &Port) -> Builder {
         key.display(),
         port = port.number,
     ))
-    .modules(&["socache_shmcb", "ssl", "http2"])
+    .modules(if has_http_2() { &["socache_shmcb", "ssl", "http2"] } else { &["socache_shmcb", "ssl"] })
 }
 
-/// Its base addresses with curl's option for the protocol, and its version: TLS, HTTP/2 over TLS,
-/// plain HTTP/2.
-pub fn ways(server: &Httpd, port: &Port) -> [(String, &'static str, &'static str); 3] {
-    [
+/// Its base addresses with curl's option for the protocol, and its version: TLS and, where httpd
+/// has it, HTTP/2 over TLS and plain.
+pub fn ways(server: &Httpd, port: &Port) -> Vec<(String, &'static str, &'static str)> {
+    let all = [
         (format!("https://localhost:{}", port.number), "--http1.1", "1.1"),
         (format!("https://localhost:{}", port.number), "--http2", "2"),
         (format!("http://localhost:{}", server.port()), "--http2-prior-knowledge", "2"),
-    ]
+    ];
+    all.into_iter().filter(|way| has_http_2() || way.2 != "2").collect()
 }
 
 /// What curl made of a request.

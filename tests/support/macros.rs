@@ -47,6 +47,16 @@ macro_rules! ours {
     };
 }
 
+/// Ends a test that needs several threads in an httpd child, by name, with the reason.
+macro_rules! needs_threads {
+    ($reason:literal) => {
+        if crate::support::conf::mpm() == "prefork" {
+            crate::support::original::skipped(concat!("prefork: ", $reason));
+            return;
+        }
+    };
+}
+
 /// Ends a test that needs root (other users, privileged signals), by name.
 macro_rules! needs_root {
     () => {
