@@ -26,7 +26,11 @@ pub fn secure(lines: &str, port: &Port) -> Builder {
         key.display(),
         port = port.number,
     ))
-    .modules(if has_http_2() { &["socache_shmcb", "ssl", "http2"] } else { &["socache_shmcb", "ssl"] })
+    .modules(if has_http_2() {
+        &["socache_shmcb", "ssl", "http2"]
+    } else {
+        &["socache_shmcb", "ssl"]
+    })
 }
 
 /// Its base addresses with curl's option for the protocol, and its version: TLS and, where httpd
