@@ -2,7 +2,8 @@
 //! need to host Python themselves.
 
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
     ffi::CStr,
     fs,
     path::PathBuf,
@@ -132,7 +133,8 @@ impl Resolved {
     pub(crate) fn resolve(main: &MainState, server: Server<'_>) -> Result<Self, String> {
         let typed = main.typed.lock().unwrap_or_else(PoisonError::into_inner);
         let installation = Installation::find()?;
-        let site = Surroundings { main, server, typed: &typed, installation, own: own_account() };
+        let (own, memberships) = (own_account(), RefCell::default());
+        let site = Surroundings { main, server, typed: &typed, installation, own, memberships };
         let python =
             site.python(typed.python_home.as_deref(), &site.own, None, "WSGIPythonHome")?;
         let mut groups = BTreeMap::new();
@@ -187,9 +189,23 @@ struct Surroundings<'c> {
     typed: &'c GlobalConfig,
     installation: Installation,
     own: Account,
+    /// The groups of accounts that were asked for.
+    memberships: RefCell<HashMap<(String, u32), Vec<u32>>>,
 }
 
 impl Surroundings<'_> {
+    /// All groups of an account; asked once each, because a look into a system's user database may
+    /// take half a millisecond, or the time of a server in the network.
+    fn groups_of(&self, account: &Account) -> Vec<u32> {
+        let key = (account.name.clone(), account.gid);
+        self.memberships.borrow_mut().entry(key).or_insert_with(|| groups_of(account)).clone()
+    }
+
+    /// The groups that the processes of a daemon group have.
+    fn groups_of_group(&self, group: &DaemonGroup, account: &Account) -> Vec<u32> {
+        group.supplementary_groups.clone().unwrap_or_else(|| self.groups_of(account))
+    }
+
     /// The Python version of a home, checked for the user who will use it.
     fn python(
         &self,
@@ -200,7 +216,7 @@ impl Surroundings<'_> {
     ) -> Result<PythonVersion, String> {
         let Some(home) = home else { return self.installation.newest() };
         let facts = HttpdFacts::new(self.main, self.server).below(root);
-        let groups = groups_of(account);
+        let groups = self.groups_of(account);
         let reader = Reader { uid: account.uid, gids: &groups };
         check_python_home(home, reader, &self.installation.versions, &facts)
             .map_err(|why| format!("{directive}: {why}"))
@@ -242,7 +258,7 @@ impl Surroundings<'_> {
 
     /// What would keep the group from starting and can be known now.
     fn check_directories(&self, group: &DaemonGroup, account: &Account) -> Result<(), String> {
-        let groups = group.supplementary_groups.clone().unwrap_or_else(|| groups_of(account));
+        let groups = self.groups_of_group(group, account);
         let reader = Reader { uid: account.uid, gids: &groups };
         let facts = || HttpdFacts::new(self.main, self.server);
         if let Some(root) = &group.chroot {
@@ -295,7 +311,7 @@ impl Surroundings<'_> {
             identity: group.switches_user.then(|| Identity {
                 uid: group.uid,
                 gid: group.gid,
-                groups: group.supplementary_groups.clone().unwrap_or_else(|| groups_of(account)),
+                groups: self.groups_of_group(group, account),
             }),
             umask: group.umask,
             chroot: group.chroot.clone(),

@@ -5,17 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::support::httpd::Builder;
-use crate::support::{Httpd, Mode, Response, original, quote, rundir};
-
-/// Ends a test, by name, when there is no venv with the frameworks.
-macro_rules! needs_venv {
-    () => {
-        if rundir::venv().is_none() {
-            original::skipped("needs WSGI_TEST_VENV");
-            return;
-        }
-    };
-}
+use crate::support::{Httpd, Mode, Response, quote, rundir};
 
 /// Lines that make the venv the Python of a placement.
 fn venv_lines(mode: Mode) -> &'static str {
@@ -67,7 +57,7 @@ fn cookie(response: &Response, name: &str) -> Option<String> {
 
 both_modes! {
     fn flask_under_a_prefix_makes_the_right_addresses(mode) {
-        needs_venv!();
+        needs_modules!("flask");
         let server = flask(mode);
         let text = server.get("/pre/fix/").ok();
         assert_eq!(text, "index at /pre/fix/, item at /pre/fix/item/7");
@@ -78,7 +68,7 @@ both_modes! {
     }
 
     fn flask_reads_forms_and_uploads(mode) {
-        needs_venv!();
+        needs_modules!("flask");
         let server = flask(mode);
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let response = server.request("POST", "/pre/fix/form", &form, b"name=Alice+B");
@@ -92,7 +82,7 @@ both_modes! {
     }
 
     fn flask_keeps_sessions_sends_files_and_handles_errors(mode) {
-        needs_venv!();
+        needs_modules!("flask");
         let server = flask(mode);
         let first = server.get("/pre/fix/visit");
         assert_eq!(first.ok(), "visit 1");
@@ -109,7 +99,7 @@ both_modes! {
     }
 
     fn flask_streams_piece_by_piece(mode) {
-        needs_venv!();
+        needs_modules!("flask");
         let server = flask(mode);
         let mut connection = server.connect();
         connection.request("GET", "/pre/fix/stream", &[], b"");
@@ -122,7 +112,7 @@ both_modes! {
     }
 
     fn flask_passes_the_validator(mode) {
-        needs_venv!();
+        needs_modules!("flask");
         let server = Httpd::with(&format!(
             "{}WSGIScriptAlias / @apps@/flask_app.py callable-object=validated",
             venv_lines(mode)
@@ -134,7 +124,7 @@ both_modes! {
     }
 
     fn extensions_work_in_the_main_interpreter(mode) {
-        needs_venv!();
+        needs_modules!("numpy", "lxml");
         let server = Httpd::with(&format!(
             "{}WSGIScriptAlias / @apps@/extensions.py application-group=%{{GLOBAL}}",
             venv_lines(mode)
@@ -181,7 +171,7 @@ fn form_token(page: &str) -> String {
 
 both_modes! {
     fn django_admin_logs_in_with_csrf_and_session(mode) {
-        needs_venv!();
+        needs_modules!("django");
         let server = django(mode, "").start();
         let page = server.get("/admin/login/?next=/admin/");
         let token = form_token(&page.ok());
@@ -206,7 +196,7 @@ both_modes! {
     }
 
     fn django_static_and_media_files_are_served_by_httpd(mode) {
-        needs_venv!();
+        needs_modules!("django");
         let server = django(mode, "").start();
         let css = server.get("/static/admin/css/base.css").ok();
         assert!(css.contains("body"));
@@ -214,7 +204,7 @@ both_modes! {
     }
 
     fn django_takes_an_upload_of_20_megabytes(mode) {
-        needs_venv!();
+        needs_modules!("django");
         let server = django(mode, "").start();
         let (bytes, digest) = random_file(20_000_000);
         let (kind, body) = multipart(&bytes);
@@ -227,7 +217,7 @@ both_modes! {
     }
 
     fn django_streams_piece_by_piece(mode) {
-        needs_venv!();
+        needs_modules!("django");
         let server = django(mode, "").start();
         let mut connection = server.connect();
         connection.request("GET", "/stream", &[], b"");
@@ -240,7 +230,7 @@ both_modes! {
     }
 
     fn django_sends_files_and_handles_errors(mode) {
-        needs_venv!();
+        needs_modules!("django");
         let server = django(mode, "<Location /file>\nWSGICallableObject plain\n</Location>").start();
         assert_eq!(server.get("/file").ok(), include_str!("../apps/django_site/urls.py"));
         let missing = server.get("/not/there");

@@ -1,7 +1,7 @@
 //! Who gets the main interpreter: `application-group=auto` of a daemon group, and what the log says
 //! where an extension module works there only.
 
-use crate::support::{Httpd, original, poll, rundir};
+use crate::support::{Httpd, poll};
 
 /// Two scripts without an application group and one with, in a group with these options.
 fn group(options: &str) -> Httpd {
@@ -84,16 +84,10 @@ one! {
 both_modes! {
     fn an_extension_that_works_once_in_a_process_names_the_remedy(mode) {
         ours!("it does not say what to do");
-        let Some(venv) = rundir::venv() else {
-            original::skipped("needs WSGI_TEST_VENV");
-            return;
-        };
+        needs_modules!("numpy");
         let home = mode.pick(
-            format!("WSGIPythonHome {}\n", venv.display()),
-            format!(
-                "WSGIDaemonProcess app threads=1 python-home={}\nWSGIProcessGroup app\n",
-                venv.display()
-            ),
+            "WSGIPythonHome @venv@\n",
+            "WSGIDaemonProcess app threads=1 python-home=@venv@\nWSGIProcessGroup app\n",
         );
         let server = Httpd::with(&format!(
             "{home}WSGIScriptAlias /main @apps@/evaluate.py application-group=%{{GLOBAL}}\n\

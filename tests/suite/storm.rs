@@ -10,7 +10,7 @@ use crate::support::daemon::answering;
 use crate::support::load::{self, Tally};
 use crate::support::process::Process;
 use crate::support::rundir::output_of;
-use crate::support::{Httpd, original, poll};
+use crate::support::{Httpd, at_end, original, poll};
 
 /// Threads of every process in these tests.
 const THREADS: usize = 3;
@@ -367,7 +367,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        output_of("umount", &["-l", &self.0.display().to_string()]);
+        at_end(|| drop(output_of("umount", &["-l", &self.0.display().to_string()])));
     }
 }
 
@@ -401,8 +401,10 @@ impl MemoryGroup {
 impl Drop for MemoryGroup {
     fn drop(&mut self) {
         // Its member has ended; a directory that is still busy is left to the machine's end.
-        poll("the memory cgroup to be empty", || {
-            fs::remove_dir(&self.0).is_ok().then_some(()).or((!self.0.exists()).then_some(()))
+        at_end(|| {
+            poll("the memory cgroup to be empty", || {
+                fs::remove_dir(&self.0).is_ok().then_some(()).or((!self.0.exists()).then_some(()))
+            });
         });
     }
 }

@@ -2,6 +2,7 @@
 //! thread each: how its users run it.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -29,9 +30,10 @@ clienthome $INSTANCE/var
 </zodb_db>
 ";
 
-/// The site with its database, made once per run.
-fn prepared_site() -> &'static PathBuf {
-    static SITE: OnceLock<PathBuf> = OnceLock::new();
+/// The site with its database, made once per run, or why there is none: by a Python without any httpd,
+/// so one that dies of it is too new for a library.
+fn made_site() -> &'static Result<PathBuf, String> {
+    static SITE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     SITE.get_or_init(|| {
         let root = rundir::run().path.join("zope");
         std::fs::create_dir_all(&root).unwrap();
@@ -43,9 +45,16 @@ fn prepared_site() -> &'static PathBuf {
             .env_clear()
             .output()
             .unwrap();
+        if let Some(signal) = done.status.signal() {
+            return Err(format!("Zope ends this Python with signal {signal}"));
+        }
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        root
+        Ok(root)
     })
+}
+
+fn prepared_site() -> &'static PathBuf {
+    made_site().as_ref().unwrap()
 }
 
 /// Files that a slow reader asks for.
@@ -143,11 +152,20 @@ impl Drop for Waitress {
     }
 }
 
-/// Ends a test, by name, when there is no venv with Zope.
+/// Ends a test, by name, when there is no venv with Zope and all it is made of.
 macro_rules! needs_zope {
     () => {
-        if rundir::venv().is_none_or(|venv| !venv.join("bin/runwsgi").exists()) {
-            crate::support::original::skipped("needs WSGI_TEST_VENV with Zope");
+        needs_modules!(
+            "Zope2",
+            "AccessControl",
+            "BTrees",
+            "paste",
+            "persistent",
+            "relstorage",
+            "waitress"
+        );
+        if let Err(why) = made_site() {
+            crate::support::original::skipped(why);
             return;
         }
     };

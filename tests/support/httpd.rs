@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +33,17 @@ pub fn poll<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < end, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs what a destructor has to do. It may fail its test, but once only: a second panic that left a
+/// destructor would end the run, and with it every other test.
+pub fn at_end(work: impl FnOnce()) {
+    let has_failed = std::thread::panicking();
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(work))
+        && !has_failed
+    {
+        resume_unwind(payload);
     }
 }
 
@@ -469,13 +481,34 @@ impl Httpd {
         }
     }
 
-    /// Graceful restart; returns when the new generation serves.
+    /// Graceful restart; returns when the new generation serves, and only that.
     #[track_caller]
     pub fn graceful(&self) {
         let before = self.log_count("resuming normal");
+        let children = self.children();
         self.signal(libc::SIGUSR1);
         poll("graceful restart", || (self.log_count("resuming normal") > before).then_some(()));
+        self.wait_until_deaf(&children);
         self.processes();
+    }
+
+    /// Children of httpd, and other direct children of its parent process.
+    fn children(&self) -> Vec<Process> {
+        let tree = self.processes();
+        tree.into_iter().filter(|process| process.parent() == self.pid()).collect()
+    }
+
+    /// Waits until these processes take no more connections. A busy machine may let a child of
+    /// httpd take some after its successor has started; one that is stopped stays as it is.
+    fn wait_until_deaf(&self, children: &[Process]) {
+        let listeners = ports::listeners(self.port());
+        let hears = |child: &Process| {
+            child.is_alive() && child.descriptors().iter().any(|link| listeners.contains(link))
+        };
+        let end = Instant::now() + Duration::from_secs(3);
+        while children.iter().any(hears) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Stops the server and waits until all its processes are gone; what is left, as text.
@@ -517,7 +550,6 @@ impl Httpd {
         None
     }
 
-    /// Processes left a few seconds after httpd's end; they are killed, and named.
     /// Processes that have ended and that nobody waits for. One that has just ended is waited for
     /// in a moment.
     fn zombies(&self) -> Vec<String> {
@@ -537,6 +569,7 @@ impl Httpd {
         }
     }
 
+    /// Processes left a few seconds after httpd's end; they are killed, and named.
     fn survivors(&self) -> Vec<String> {
         let end = Instant::now() + Duration::from_secs(8);
         let mut left;
@@ -563,8 +596,9 @@ impl Httpd {
     }
 }
 
-impl Drop for Httpd {
-    fn drop(&mut self) {
+impl Httpd {
+    /// Stops the server, and fails the test that has left something.
+    fn finish(&self) {
         let mut wrong = self.stop();
         wrong.extend(self.expectations.borrow().violations(&self.log(), self.running.get()));
         if !self.root.exists() {
@@ -577,8 +611,12 @@ impl Drop for Httpd {
             // The folder of the run is removed at exit in any case.
             let _ = fs::remove_dir_all(&self.root);
         }
-        if !std::thread::panicking() {
-            assert!(wrong.is_empty(), "after the test: {wrong:#?}");
-        }
+        assert!(std::thread::panicking() || wrong.is_empty(), "after the test: {wrong:#?}");
+    }
+}
+
+impl Drop for Httpd {
+    fn drop(&mut self) {
+        at_end(|| self.finish());
     }
 }

@@ -66,3 +66,13 @@ macro_rules! needs_root {
         }
     };
 }
+
+/// Ends a test that imports these modules of the venv, by name, where they are not.
+macro_rules! needs_modules {
+    ($($name:literal),+) => {
+        if let Some(why) = crate::support::rundir::lacks(&[$($name),+]) {
+            crate::support::original::skipped(&why);
+            return;
+        }
+    };
+}

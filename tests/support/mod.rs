@@ -45,6 +45,6 @@ pub mod tmpfs;
 pub use conf::Mode;
 pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
-pub use httpd::{Httpd, poll};
+pub use httpd::{Httpd, at_end, poll};
 pub use ports::Port;
 pub use tmpfs::Tmpfs;

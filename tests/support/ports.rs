@@ -32,3 +32,15 @@ pub fn take() -> Port {
     }
     panic!("no free port between {FIRST} and {}", FIRST + COUNT);
 }
+
+/// The sockets that listen on a port, as links of `/proc/<pid>/fd` name them.
+pub fn listeners(port: u16) -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let (address, listens) = (format!(":{port:04X}"), "0A");
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_meant = fields.get(1)?.ends_with(&address) && *fields.get(3)? == listens;
+        is_meant.then(|| format!("socket:[{}]", fields[9]))
+    };
+    table.lines().filter_map(inode).collect()
+}

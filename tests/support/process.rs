@@ -134,6 +134,12 @@ impl Process {
     }
 }
 
+/// Sends a signal to a process group whose first process nobody has waited for.
+pub fn signal_group(leader: i32, number: i32) {
+    // SAFETY: kill takes two numbers.
+    unsafe { libc::kill(-leader, number) };
+}
+
 /// `root` and everything below it.
 pub fn tree(root: i32) -> Vec<Process> {
     let mut children: BTreeMap<i32, Vec<Process>> = BTreeMap::new();

@@ -96,6 +96,17 @@ pub fn venv() -> Option<&'static Path> {
     .as_deref()
 }
 
+/// Why a test cannot use these modules of the venv; `None` when it can. A Python may be newer than
+/// what some libraries can be had for.
+pub fn lacks(modules: &[&str]) -> Option<String> {
+    let Some(venv) = venv() else { return Some("needs WSGI_TEST_VENV".to_owned()) };
+    let versions = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
+    let folders: Vec<_> = versions.map(|entry| entry.path().join("site-packages")).collect();
+    let is_there = |name: &&&str| folders.iter().any(|folder| folder.join(name).exists());
+    let missing: Vec<_> = modules.iter().filter(|name| !is_there(name)).copied().collect();
+    (!missing.is_empty()).then(|| format!("the venv has no {}", missing.join(", ")))
+}
+
 /// Copies a file or a tree and lets everybody read it.
 pub fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").args(["-a", "--reflink=auto"]).arg(from).arg(to).status();

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::project::Project;
+use crate::test::Libraries;
 use crate::{bench, build, install, lint, matrix, package, serve, soak, test};
 
 /// Parses the arguments and runs the command.
@@ -36,7 +37,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(("bench", m)) => bench::run(&project, m.get_flag("gate"), &strings(m, "arguments")),
-        Some(("matrix", m)) => matrix::run(&project, &strings(m, "filter")),
+        Some(("matrix", m)) => matrix::run(&project, &matrix_options(m)),
         Some(("soak", m)) => soak::run(&project, &soak_options(m)),
         _ => Ok(ExitCode::FAILURE),
     }
@@ -91,6 +92,12 @@ fn test_command() -> Command {
     Command::new("test")
         .about("Install what is missing, build, and run every test")
         .args([only_option(), filter_option()])
+        .arg(
+            Arg::new("installable")
+                .long("installable")
+                .action(ArgAction::SetTrue)
+                .help("Skip the tests of libraries that do not install with this Python"),
+        )
 }
 
 fn only_option() -> Arg {
@@ -183,7 +190,14 @@ fn soak_command() -> Command {
 fn matrix_command() -> Command {
     Command::new("matrix")
         .about("Run the tests in a newer Debian with each of its Pythons (root, debootstrap)")
-        .arg(filter_option())
+        .arg(
+            Arg::new("python")
+                .long("python")
+                .value_name("VERSION")
+                .action(ArgAction::Append)
+                .help("Only this one of its Pythons, as 3.14 (repeatable)"),
+        )
+        .args([only_option(), filter_option()])
 }
 
 fn python_option() -> Arg {
@@ -213,7 +227,9 @@ fn serve_options(m: &ArgMatches) -> serve::Options {
 
 fn test_options(m: &ArgMatches) -> test::Options {
     let only = strings(m, "only").iter().filter_map(|name| test::Part::named(name)).collect();
-    test::Options { only, filters: strings(m, "filter") }
+    let is_lenient = m.try_get_one::<bool>("installable").is_ok_and(|flag| flag == Some(&true));
+    let libraries = if is_lenient { Libraries::Installable } else { Libraries::All };
+    test::Options { only, filters: strings(m, "filter"), libraries }
 }
 
 fn soak_options(m: &ArgMatches) -> soak::Options {
@@ -222,6 +238,10 @@ fn soak_options(m: &ArgMatches) -> soak::Options {
         restarts: number(m, "restarts").unwrap_or(1200),
         tests: test_options(m),
     }
+}
+
+fn matrix_options(m: &ArgMatches) -> matrix::Options {
+    matrix::Options { pythons: strings(m, "python"), tests: test_options(m) }
 }
 
 fn install_options(m: &ArgMatches) -> install::Options {

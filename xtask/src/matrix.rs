@@ -1,24 +1,38 @@
 //! `cargo xtask matrix`: the tests in a newer Debian, once for each Python that it has.
 //!
-//! The system is made with debootstrap below `target/matrix` and kept. What is mounted in it is
-//! mounted in a namespace of its own, which ends with the command: nothing stays mounted, whatever
-//! becomes of us.
+//! The system is made with debootstrap below `target/matrix` and kept. What is mounted and what runs
+//! in it is in namespaces of its own, which end with the command: nothing stays mounted or running,
+//! whatever becomes of us.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wsgi_httpd::{is_root, program};
 
 use crate::project::Project;
+use crate::test::{self, Part};
 
 /// The suite with the newest Pythons.
 const SUITE: &str = "forky";
 
-/// What compiling xtask needs, and `kill` for the tests; the rest it installs itself.
-const PACKAGES: &str = "gcc libc6-dev ca-certificates procps";
+/// What compiling xtask needs, which is also enough for most libraries that have no wheels yet;
+/// the rest it installs itself.
+const PACKAGES: &str = "gcc libc6-dev ca-certificates";
+
+/// The parts that are run: all but those that need downloads of their own.
+const PARTS: [Part; 4] = [Part::Unit, Part::Event, Part::Worker, Part::Prefork];
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Only these versions; all when empty.
+    pub(crate) pythons: Vec<String>,
+    /// Only these parts and tests.
+    pub(crate) tests: test::Options,
+}
 
 /// Installs the Pythons of the suite and prints their versions. An archive of a suite in the
 /// making may be older than it says.
@@ -34,7 +48,7 @@ echo $versions
 ";
 
 /// Runs the tests with one Python after the other.
-pub(crate) fn run(project: &Project, filters: &[String]) -> Result<ExitCode> {
+pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
     if let Some(why) = obstacle() {
         println!("xtask: matrix is skipped: {why}");
         return Ok(ExitCode::SUCCESS);
@@ -44,14 +58,20 @@ pub(crate) fn run(project: &Project, filters: &[String]) -> Result<ExitCode> {
         println!("xtask: matrix is skipped: debootstrap cannot make {SUITE}, see above");
         return Ok(ExitCode::SUCCESS);
     }
-    let versions = program::output(&mut inside(project, &system, PYTHONS, PACKAGES))?;
+    let versions = program::output(&mut inside(project, &system, "setup", PYTHONS, PACKAGES))?;
     let versions: Vec<&str> = versions.split_whitespace().collect();
     println!("xtask: matrix: Python {} of {SUITE}", versions.join(", "));
     let mut failed = Vec::new();
-    for version in versions {
+    for version in chosen(&versions, &options.pythons)? {
         println!("\nxtask: matrix: Python {version}");
-        let script = tests(project, version, filters);
-        if !program::succeeds(&mut inside(project, &system, &script, ""))? {
+        let script = tests(project, version, &options.tests);
+        if !program::succeeds(&mut inside(
+            project,
+            &system,
+            &format!("python{version}"),
+            &script,
+            "",
+        ))? {
             failed.push(version);
         }
     }
@@ -63,6 +83,15 @@ pub(crate) fn run(project: &Project, filters: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// The versions that are wanted, of those that there are.
+fn chosen<'v>(versions: &[&'v str], wanted: &[String]) -> Result<Vec<&'v str>> {
+    if let Some(unknown) = wanted.iter().find(|one| !versions.contains(&one.as_str())) {
+        bail!("{SUITE} has no Python {unknown}");
+    }
+    let is_wanted = |one: &&str| wanted.is_empty() || wanted.iter().any(|other| other == one);
+    Ok(versions.iter().copied().filter(is_wanted).collect())
+}
+
 /// What keeps this machine from it.
 fn obstacle() -> Option<&'static str> {
     if !is_root() {
@@ -71,7 +100,9 @@ fn obstacle() -> Option<&'static str> {
     if !program::exists("debootstrap") {
         return Some("it needs debootstrap (Debian: apt-get install debootstrap)");
     }
-    (!program::exists("unshare")).then_some("it needs unshare (Debian: util-linux)")
+    let tools = ["setpriv", "unshare"];
+    let is_there = tools.iter().all(|tool| program::exists(tool));
+    (!is_there).then_some("it needs setpriv and unshare (Debian: util-linux)")
 }
 
 /// Makes the system, unless it is there; false when that is not possible.
@@ -121,11 +152,14 @@ fn archive(sources: &str) -> Option<String> {
     words.find(is_archive).map(str::to_owned)
 }
 
-/// A script that runs in the system, with the repository and the Rust tools at their places.
-fn inside(project: &Project, system: &Path, script: &str, argument: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "--", "sh", "-c"]);
-    command.arg(mounts(project, &rust_folders()));
+/// A script that runs in the system, with the repository and the Rust tools at their places, and a
+/// target folder of this name.
+fn inside(project: &Project, system: &Path, target: &str, script: &str, argument: &str) -> Command {
+    // Killed with us, and everything inside with it.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", "unshare"]);
+    command.args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+    command.args(["--", "sh", "-c"]).arg(mounts(project, &rust_folders(), target));
     // `$0` to `$2` of the outer script.
     command.arg(system).arg(script).arg(argument);
     command
@@ -141,9 +175,10 @@ fn rust_folders() -> Vec<PathBuf> {
 }
 
 /// The outer script: mounts, then changes into the system, which trusts whom this machine trusts.
-/// Its target folder is its own: what is built against other libraries must not lie where this
-/// system looks.
-fn mounts(project: &Project, rust: &[PathBuf]) -> String {
+/// Its target folders are its own: what is built against other libraries must not lie where this
+/// system looks. The shell stays: it is the first process of its namespace, which has to wait for
+/// those whose parents have ended.
+fn mounts(project: &Project, rust: &[PathBuf], target: &str) -> String {
     let root = project.root.display();
     let mut script = "set -e\nmount -t proc proc \"$0/proc\"\nmount --rbind /dev \"$0/dev\"\n\
                       mount --rbind /sys \"$0/sys\"\nmount -t tmpfs -o mode=1777 tmp \"$0/tmp\"\n\
@@ -161,23 +196,25 @@ fn mounts(project: &Project, rust: &[PathBuf]) -> String {
         rust.get(index).map(|folder| folder.display().to_string()).unwrap_or_default()
     });
     script.push_str(&format!(
-        "mkdir -p \"$0/var/tmp/target\"\nmount --bind \"$0/var/tmp/target\" \"$0{root}/target\"\n\
+        "target=\"$0/var/tmp/target/{target}\"\nmkdir -p \"$target\"\n\
+         mount --bind \"$target\" \"$0{root}/target\"\n\
          export RUSTUP_HOME=\"{rustup}\" CARGO_HOME=\"{cargo}\" HOME=/root\n\
          export PATH=\"{cargo}/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
-         cd \"{root}\"\nexec chroot \"$0\" /bin/sh -c \"$1\" \"$2\"\n"
+         cd \"{root}\"\nchroot \"$0\" /bin/sh -c \"$1\" \"$2\" || exit $?\n"
     ));
     script
 }
 
 /// The inner script: the tests with one Python, which everything built here is for.
-fn tests(project: &Project, version: &str, filters: &[String]) -> String {
-    let filters: Vec<String> = filters.iter().map(|word| format!("'{word}'")).collect();
+fn tests(project: &Project, version: &str, options: &test::Options) -> String {
+    let parts = if options.only.is_empty() { &PARTS[..] } else { &options.only };
+    let parts: String = parts.iter().map(|part| format!(" --only {}", part.name())).collect();
+    let filters: String = options.filters.iter().map(|word| format!(" '{word}'")).collect();
     format!(
         "set -e\ncd '{}'\nln -sf python{version} /usr/bin/python3\n\
-         export CARGO_TARGET_DIR=/var/tmp/target/python{version} PYO3_PYTHON=/usr/bin/python3\n\
-         exec cargo xtask test --only unit --only event {}\n",
-        project.root.display(),
-        filters.join(" ")
+         unset CARGO_TARGET_DIR\nexport PYO3_PYTHON=/usr/bin/python3\n\
+         exec cargo xtask test --installable{parts}{filters}\n",
+        project.root.display()
     )
 }
 
@@ -188,12 +225,14 @@ mod tests_of_scripts {
     #[test]
     fn everything_is_mounted_below_the_system_only() {
         let project = Project { root: "/src".into(), target: "/src/target".into() };
-        let script = mounts(&project, &["/r".into(), "/c".into()]);
-        for line in script.lines().filter(|line| line.starts_with("mount")) {
-            let place = line.rsplit(' ').next().unwrap();
-            assert!(place.starts_with("\"$0/"), "{line}");
-        }
-        assert!(script.contains("mount --bind \"$0/var/tmp/target\" \"$0/src/target\""));
+        let script = mounts(&project, &["/r".into(), "/c".into()], "py");
+        let mut places = script
+            .lines()
+            .filter(|line| line.starts_with("mount"))
+            .map(|line| line.rsplit(' ').next().unwrap().trim_start_matches('"'));
+        assert!(places.all(|place| place.starts_with("$0/")), "{script}");
+        assert!(script.contains("mount --bind \"$target\" \"$0/src/target\""), "{script}");
+        assert!(script.contains("target=\"$0/var/tmp/target/py\""), "{script}");
     }
 
     #[test]
@@ -205,10 +244,25 @@ mod tests_of_scripts {
     }
 
     #[test]
-    fn every_python_builds_for_itself() {
+    fn versions_are_chosen_among_those_that_there_are() {
+        let all = ["3.13", "3.14"];
+        assert_eq!(chosen(&all, &[]).unwrap(), all);
+        assert_eq!(chosen(&all, &["3.14".to_owned()]).unwrap(), ["3.14"]);
+        assert!(chosen(&all, &["3.9".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn the_parts_and_words_of_the_user_replace_ours() {
         let project = Project { root: "/src".into(), target: "/src/target".into() };
-        let script = tests(&project, "3.14", &["hello".to_owned()]);
-        assert!(script.contains("CARGO_TARGET_DIR=/var/tmp/target/python3.14"));
-        assert!(script.ends_with("--only event 'hello'\n"), "{script}");
+        let script = |only: &[Part], filters: &[String]| {
+            let (only, filters) = (only.to_vec(), filters.to_vec());
+            let libraries = test::Libraries::All;
+            tests(&project, "3.14", &test::Options { only, filters, libraries })
+        };
+        let all = " --only unit --only event --only worker --only prefork\n";
+        assert!(script(&[], &[]).ends_with(all));
+        let some = script(&[Part::Event], &["hello".to_owned()]);
+        assert!(some.ends_with("--installable --only event 'hello'\n"), "{some}");
+        assert!(some.contains("ln -sf python3.14 /usr/bin/python3"));
     }
 }

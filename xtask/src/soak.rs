@@ -30,7 +30,7 @@ pub(crate) struct Options {
 pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
     let only = &options.tests.only;
     let parts = if only.is_empty() { PARTS.to_vec() } else { only.clone() };
-    let prepared = test::prepare(project, &parts)?;
+    let prepared = test::prepare(project, &parts, options.tests.libraries)?;
     let started = Instant::now();
     let mut rounds = 0_u32;
     while started.elapsed() < Duration::from_secs(options.minutes.saturating_mul(60)) {

@@ -56,6 +56,26 @@ fn attempt(arguments: &[String]) -> Result<(), String> {
         .map_err(|error| format!("no C compiler: {error}"))?;
     match made.status.success() {
         true => Ok(()),
-        false => Err(String::from_utf8_lossy(&made.stderr).lines().last().unwrap_or("").to_owned()),
+        false => Err(reason(&String::from_utf8_lossy(&made.stderr)).to_owned()),
+    }
+}
+
+/// The line of a linker's complaints that says most.
+fn reason(said: &str) -> &str {
+    let is_telling = |line: &&str| line.contains("undefined") || line.contains("cannot find");
+    said.lines().find(is_telling).or(said.lines().last()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_what_is_missing() {
+        let said = "ld: x.a(y.o): in function `f':\n(.text+0x5): undefined reference to `g'\n\
+                    collect2: error: ld returned 1 exit status\n";
+        assert_eq!(reason(said), "(.text+0x5): undefined reference to `g'");
+        assert_eq!(reason("no such thing\n"), "no such thing");
+        assert_eq!(reason(""), "");
     }
 }

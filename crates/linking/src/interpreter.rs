@@ -41,7 +41,8 @@ impl Interpreter {
         let program_uses_library = lines.next()? == "1";
         let archive = PathBuf::from(lines.next()?);
         let mut libraries: Vec<String> = Vec::new();
-        for word in lines.next()?.split_whitespace() {
+        // Continuations of lines may be left of the Makefile: Debian's 3.14 has some.
+        for word in lines.next()?.split_whitespace().filter(|word| *word != "\\") {
             if !libraries.iter().any(|other| other == word) {
                 libraries.push(word.to_owned());
             }
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn each_library_is_named_once_and_in_order() {
-        let said = "0\n/usr/lib/config/libpython3.11.a\n-lm -lm -lz -lexpat -lz -ldl  -lm\n";
+        let said = "0\n/usr/lib/config/libpython3.11.a\n-lm -lm -lz -lexpat \\ \\  -lz -ldl  -lm\n";
         let interpreter = Interpreter::parse(said).unwrap();
         assert!(!interpreter.program_uses_library);
         assert_eq!(interpreter.archive, PathBuf::from("/usr/lib/config/libpython3.11.a"));

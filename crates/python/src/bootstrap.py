@@ -107,7 +107,11 @@ def add_directory(directory):
     try:
         site.addsitedir(directory)
     finally:
-        # A .pth file that cannot be read raises after the directory itself was added.
+        # A .pth file that cannot be read raises: after the directory itself was added, or, since
+        # Python 3.15, before.
+        place = os.path.abspath(directory)
+        if place not in sys.path and os.path.isdir(place):
+            sys.path.append(place)
         added = [entry for entry in sys.path if entry not in before]
         sys.path[:] = added + before
 
@@ -162,11 +166,14 @@ def leave_on_sigterm():
     signal.signal(signal.SIGTERM, leave)
 
 
-def dump_on_fatal_signals():
-    """Sends the stacks of all threads to the error log when the process dies of a signal."""
+def dump_on_signals():
+    """Sends the stacks of all threads to the error log: when the process dies of a signal, and when
+    the signal of dump.rs asks for it."""
+    import _signal
     import faulthandler
 
     faulthandler.enable(2)
+    faulthandler.register(_signal.SIGRTMAX - 1, 2)
 
 
 def stack_of(frame):

@@ -33,6 +33,6 @@ mod types;
 mod wsgi;
 
 pub use config::StartError;
-pub use dump::write_stacks;
+pub use dump::{ask_for_stacks, write_stacks};
 pub use log::Notices;
 pub use runtime::Runtime;

@@ -55,7 +55,7 @@ impl Runtime {
         config::warn(&spec);
         let interpreters = Interpreters::start(&spec).map_err(StartError::SetUp)?;
         if spec.is_daemon && !dump::prepare() {
-            interpreters.main().call_bootstrap("dump_on_fatal_signals", "WSGI0067");
+            interpreters.main().call_bootstrap("dump_on_signals", "WSGI0067");
         }
         let (startup, metrics) = (Startup::default(), Metrics::new(&spec));
         let runtime = RUNTIME.get_or_init(|| Runtime { spec, interpreters, startup, metrics });

@@ -18,7 +18,7 @@ use wsgi_httpd::{Apxs, program};
 pub(crate) fn run(project: &Project, is_gate: bool, arguments: &[String]) -> Result<ExitCode> {
     setup::ensure(Needs::Bench)?;
     let parts: &[Part] = if is_gate { &[Part::Event] } else { &[Part::Event, Part::Original] };
-    let prepared = test::prepare(project, parts)?;
+    let prepared = test::prepare(project, parts, test::Libraries::All)?;
     let httpd = Apxs::new(None);
     let program = if is_gate { "benches/gate.py" } else { "benches/run.py" };
     let mut command = Command::new(python::SYSTEM);

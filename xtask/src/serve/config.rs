@@ -14,6 +14,9 @@ use super::folder::Folder;
 /// Modules that some systems build into httpd and others load: loaded where they are files.
 const MODULES: &[&str] = &["mpm_event", "unixd", "log_config", "authz_core"];
 
+/// Where httpd writes its number, below its folder; it does so when it has its port.
+pub(crate) const PID_FILE: &str = "run/httpd.pid";
+
 /// Writes `httpd.conf` into the folder.
 pub(crate) fn write(folder: &Folder, port: u16, is_embedded: bool) -> Result<()> {
     let text = text(folder, &Apxs::new(None).modules()?, port, is_embedded)?;
@@ -26,7 +29,7 @@ fn text(folder: &Folder, modules: &Path, port: u16, is_embedded: bool) -> Result
     let root = quoted(folder.root())?;
     let log = quoted(&folder.log())?;
     let mut conf = format!(
-        "ServerRoot {root}\nDefaultRuntimeDir run\nPidFile run/httpd.pid\n\
+        "ServerRoot {root}\nDefaultRuntimeDir run\nPidFile {PID_FILE}\n\
          ServerName localhost\nListen 127.0.0.1:{port}\n"
     );
     for name in MODULES {

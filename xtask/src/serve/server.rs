@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use wsgi_httpd::{Apxs, Log, Server, Stop};
 
+use super::config;
 use super::folder::Folder;
 
 /// How long the first answer may take: the application is imported for it.
@@ -33,6 +34,7 @@ pub(crate) struct Started {
     /// The server.
     pub(crate) server: Server,
     output: PathBuf,
+    number: PathBuf,
 }
 
 impl Started {
@@ -55,7 +57,8 @@ impl Started {
             .current_dir(root)
             .stdout(written.try_clone()?)
             .stderr(written);
-        Ok(Self { server: Server::start(&mut command)?, output })
+        let number = root.join(config::PID_FILE);
+        Ok(Self { server: Server::start(&mut command)?, output, number })
     }
 
     /// Asks for `/` until an answer comes.
@@ -79,7 +82,11 @@ impl Started {
                 }
                 bail!("httpd did not start ({status})\n{}", said.trim_end());
             }
-            if let Some(status) = status_of_root(port) {
+            // httpd writes its number when it has its port; before that, another server may have
+            // it, and answer there.
+            if self.number.exists()
+                && let Some(status) = status_of_root(port)
+            {
                 log.show();
                 return Ok(Outcome::Answers(status));
             }

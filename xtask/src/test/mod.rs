@@ -23,7 +23,7 @@ use crate::project::Project;
 use crate::python::Python;
 use crate::setup::{self, Needs};
 pub(crate) use part::Part;
-pub(crate) use venv::fill as fill_venv;
+pub(crate) use venv::{Libraries, fill as fill_venv};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<Part>,
     /// Only tests whose names contain one of these; all when empty.
     pub(crate) filters: Vec<String>,
+    /// Which libraries of real applications there must be.
+    pub(crate) libraries: Libraries,
 }
 
 /// Files the integration suite is told about.
@@ -72,7 +74,7 @@ struct Ended {
 /// Sets up, builds, runs the parts, and sums up.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
     let parts = if options.only.is_empty() { Part::ALL.to_vec() } else { options.only.clone() };
-    let prepared = prepare(project, &parts)?;
+    let prepared = prepare(project, &parts, options.libraries)?;
     let mut ended = Vec::new();
     for part in parts {
         println!("\nxtask: test {}: {}", part.name(), part.explanation());
@@ -89,7 +91,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<ExitCode> {
 }
 
 /// Installs and builds what the parts need. Needs no network when it was all done before.
-pub(crate) fn prepare(project: &Project, parts: &[Part]) -> Result<Prepared> {
+pub(crate) fn prepare(project: &Project, parts: &[Part], libraries: Libraries) -> Result<Prepared> {
     setup::ensure(Needs::Test)?;
     let pythons = Python::chosen(&[])?;
     let python = pythons.first().cloned().context("no Python to build for")?;
@@ -99,7 +101,7 @@ pub(crate) fn prepare(project: &Project, parts: &[Part]) -> Result<Prepared> {
     }
     if parts.iter().any(|part| *part != Part::Unit) {
         fs::create_dir_all(project.cache())?;
-        prepared.venv = Some(venv::ensure(project, &prepared.python)?);
+        prepared.venv = Some(venv::ensure(project, &prepared.python, libraries)?);
         prepared.browser = browser::ensure(project)?;
     }
     if parts.contains(&Part::Pythons) {

@@ -81,7 +81,7 @@ fn expire(round: &Round, group: &[u8], limit: Duration) {
     }
     daemon.log.log(Level::ERROR, &record);
     // Nobody can stop the threads while they are looked at; the process ends in any case.
-    if !wsgi_python::write_stacks(daemon.log.file()) {
+    if !wsgi_python::write_stacks(daemon.log.file()) && !wsgi_python::ask_for_stacks() {
         let text = "This version of Python cannot show stacks without its interpreter lock.";
         daemon.log.log(Level::INFO, text);
     }
