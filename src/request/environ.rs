@@ -18,7 +18,7 @@ use wsgi_core::{
     mapping::collapse_slashes,
 };
 
-use super::{Job, forwarded};
+use super::{Job, forwarded, withheld};
 use crate::apache::{Request, log, process};
 
 /// Means nothing in another root directory unless it lies below that.
@@ -81,6 +81,7 @@ pub(crate) fn encode(job: &Job<'_>, body_length: Option<u64>, transfer: Transfer
     head.request_id = transfer.request_id;
     head.flags = flags(job, is_https);
     head.log_level = log::level_of_request(request);
+    withheld::tell(job, head.log_level);
     head.script_mtime = job.script_modified;
     head.request_start = request.start_time();
     head.queue_start = transfer.queue_start;

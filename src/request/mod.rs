@@ -1,7 +1,8 @@
 //! A request of ours on its way to an answer: what was decided about it (`Job`), what its
-//! application is told (`environ`, and `forwarded` for what proxies say), the body that httpd has read
-//! for it (`stored`) or reads while it runs (`incoming`), how the answer leaves
-//! (`respond`), what logs show of it (`notes`), and the one place where a failure becomes a status and a log record (`failure`).
+//! application is told (`environ`, `forwarded` for what proxies say, `withheld` for what it is not
+//! told), the body that httpd has read for it (`stored`) or reads while it runs (`incoming`), how the
+//! answer leaves (`respond`), what logs show of it (`notes`), and the one place where a failure
+//! becomes a status and a log record (`failure`).
 
 mod environ;
 mod failure;
@@ -10,6 +11,7 @@ mod incoming;
 pub(crate) mod notes;
 mod respond;
 mod stored;
+mod withheld;
 
 pub(crate) use environ::{
     Transfer, encode as encode_head, encode_dispatch as encode_dispatch_head, is_plain_header,

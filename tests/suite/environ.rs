@@ -244,6 +244,38 @@ both_modes! {
         found.is("HTTP_PROXY_AUTHORIZATION", "Basic x");
     }
 
+    fn withheld_credentials_are_in_the_log_once_for_each_script(mode) {
+        ours!("it says nothing");
+        let server = Httpd::with(
+            "LogLevel wsgi:info\nWSGIScriptAlias /app @apps@/environ.py\n\
+             WSGIScriptAlias /other @apps@/hello.py\n\
+             <Location /app/pass>\nWSGIPassAuthorization On\n</Location>\n\
+             <Location /app/cgi>\nCGIPassAuth On\n</Location>\n\
+             <Location /app/quiet>\nLogLevel wsgi:warn\n</Location>",
+        )
+        .mode(mode)
+        .one_child()
+        .start();
+        let credentials = [("Authorization", "Bearer s3cret")];
+        let ask = |target: &str| server.request("GET", target, &credentials, b"").ok();
+        let said = |script: &str| {
+            let start = format!("{script}' does not see the Authorization header");
+            server.log_count(&start)
+        };
+        server.get("/app").ok();
+        for target in ["/app/pass", "/app/cgi", "/app/quiet"] {
+            ask(target);
+        }
+        assert_eq!(said("environ.py"), 0);
+        for _ in 0..3 {
+            ask("/app");
+        }
+        assert_eq!((said("environ.py"), said("hello.py")), (1, 0));
+        ask("/other");
+        assert_eq!(said("hello.py"), 1);
+        assert_eq!(server.log_count("s3cret"), 0);
+    }
+
     fn variables_of_httpd_modules_are_passed(mode) {
         let server = Httpd::with(
             "WSGIScriptAlias /app @apps@/environ.py\n\
