@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use super::process::{self, Process};
-use super::{Connection, Port, Response, conf, poll, ports, rundir};
+use super::{Connection, Port, Response, conf, log, poll, ports, rundir};
 
 /// Ends a test, by name, where the command is not what is tested.
 macro_rules! needs_command {
@@ -193,6 +193,7 @@ impl Drop for Served {
             let is_bad = |line: &&str| {
                 [":error]", ":crit]", ":alert]"].iter().any(|level| line.contains(level))
                     && !self.expected.iter().any(|words| line.contains(words))
+                    && !log::CAPACITY.iter().any(|code| line.contains(code))
             };
             let bad: Vec<_> = log.lines().filter(is_bad).collect();
             assert!(bad.is_empty(), "{bad:#?}");

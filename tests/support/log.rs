@@ -6,7 +6,7 @@ use std::path::Path;
 const BAD: &[&str] = &["warn", "error", "crit", "alert", "emerg"];
 /// httpd's own words, and ours, about the small numbers of threads the tests configure, and about a connection
 /// that lingers when it is stopped (AH03092).
-const CAPACITY: &[&str] =
+pub const CAPACITY: &[&str] =
     &["AH00161", "AH00484", "AH00485", "AH00513", "AH03092", "AH03093", "AH10159", "WSGI1225"];
 /// httpd's words, while it stops, about a connection whose socket its main thread has closed
 /// already: excused in what is logged after the stop was asked for, and nowhere else.

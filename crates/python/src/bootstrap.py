@@ -156,14 +156,25 @@ def warm_up():
     import threading  # noqa: F401
 
 
+def leave(signalnum, frame):
+    sys.exit()
+
+
 def leave_on_sigterm():
     """Makes SIGTERM end a service script like sys.exit()."""
     import signal
 
-    def leave(signalnum, frame):
-        sys.exit()
-
     signal.signal(signal.SIGTERM, leave)
+
+
+def stay_on_sigterm():
+    """The service script has ended. Unless threads of it are to be waited for, there is nothing left
+    that SIGTERM could end: it would be an exception somewhere in the end of the interpreter."""
+    import signal
+    import threading
+
+    if signal.getsignal(signal.SIGTERM) is leave and threading.active_count() == 1:
+        signal.signal(signal.SIGTERM, lambda signalnum, frame: None)
 
 
 def dump_on_signals():

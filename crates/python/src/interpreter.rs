@@ -63,6 +63,13 @@ impl Interpreter {
         }
     }
 
+    /// Calls a function of bootstrap.py that a signal handler may interrupt; then once more.
+    pub(crate) fn try_bootstrap(&self, name: &str) {
+        let Some(attached) = self.attach() else { return };
+        let calls = (0..2).map(|_| self.state.bootstrap.call(attached.py(), name, &[]));
+        calls.into_iter().any(|result| result.is_ok());
+    }
+
     /// Ends the sub-interpreter that `attached` is about; false when threads of it are left.
     pub(crate) fn end(&self, attached: Attached<'_>) -> bool {
         let Some(first) = &self.first else { return false };

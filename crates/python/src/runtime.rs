@@ -148,7 +148,12 @@ impl Runtime {
             if should_stop() {
                 return;
             }
-            if !self.preload_into(interpreter, import.path.as_bytes(), loader::AS_SERVICE) {
+            let is_done =
+                self.preload_into(interpreter, import.path.as_bytes(), loader::AS_SERVICE);
+            if group.is_empty() {
+                interpreter.try_bootstrap("stay_on_sigterm");
+            }
+            if !is_done {
                 return;
             }
         }
