@@ -32,8 +32,10 @@ both_modes! {
         output_of("openssl", &["rand", "-out", &path, &SIZE.to_string()]);
         let expected = output_of("sh", &["-c", &format!("sha256sum < {path}")]);
         let plain = (format!("http://localhost:{}", server.port()), "--http1.1");
-        let secure = ways(&server, &port).map(|(base, option, _)| (base, option));
-        for (base, option) in [&plain, &secure[0], &secure[1]] {
+        // Without the last, plain HTTP/2: it differs from that over TLS by nothing that counts here.
+        let secure = ways(&server, &port).into_iter().take(2);
+        let all = [plain].into_iter().chain(secure.map(|(base, option, _)| (base, option)));
+        for (base, option) in all {
             // Everything is loaded, and every buffer has its size.
             server.post("/echo", &[b'x'; 2_000_000]).ok();
             hash(&format!("{option} {base}/files/plain -r 0-3000000"));
