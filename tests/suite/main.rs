@@ -52,6 +52,7 @@ mod proxies;
 mod python_module;
 mod python_options;
 mod pythons;
+mod quickstart;
 mod refused;
 mod regression;
 mod reload;
