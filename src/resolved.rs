@@ -37,6 +37,8 @@ pub(crate) struct Resolved {
     pub(crate) groups: BTreeMap<String, Group>,
     /// The library that hosts Python in httpd's children, where they need it.
     pub(crate) embedded: Option<Embedded>,
+    /// Whom httpd's children run as.
+    pub(crate) children: Identity,
     /// `WSGIRestrictEmbedded On`.
     pub(crate) restricts_embedded: bool,
     /// `WSGICaseSensitivity Off`.
@@ -72,10 +74,8 @@ pub(crate) struct Embedded {
     pub(crate) library: PathBuf,
     /// What it is started with.
     pub(crate) spec: EngineSpec,
-    /// The daemon's program of the same Python, and whom it runs as, to try applications.
+    /// The daemon's program of the same Python, to try applications.
     pub(crate) program: PathBuf,
-    /// Whom httpd's children run as, when that is not who starts them.
-    pub(crate) identity: Option<Identity>,
     /// The process of the configuration: also the one that serves under `httpd -X`.
     pub(crate) parent: u32,
 }
@@ -155,6 +155,11 @@ impl Resolved {
             warnings,
             access_log_asks: tree::lines(server).any(|line| names_note(&line, false)),
             error_log_asks: tree::lines(server).any(|line| names_note(&line, true)),
+            children: Identity {
+                uid: site.own.uid,
+                gid: site.own.gid,
+                groups: groups_of(&site.own),
+            },
             inquirer: OnceLock::new(),
             restricts_embedded: typed.restrict_embedded.unwrap_or(false),
             ignores_case: typed.case_sensitivity == Some(false),
@@ -363,11 +368,6 @@ impl Surroundings<'_> {
                 ..self.engine("")
             },
             program: self.installation.daemon(python),
-            identity: process::is_root().then(|| Identity {
-                uid: self.own.uid,
-                gid: self.own.gid,
-                groups: groups_of(&self.own),
-            }),
             parent: std::process::id(),
         }
     }

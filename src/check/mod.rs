@@ -10,15 +10,19 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     io::{self, Write as _},
+    path::Path,
 };
 
 use wsgi_core::{
-    check::Finding,
-    control::{EngineSpec, GroupSpec},
+    check::{Candidate, Finding},
+    chroot,
+    control::{EngineSpec, GroupSpec, Identity},
+    directives::Reader,
 };
 
 use crate::{
-    apache::{Server, module::MainState},
+    apache::{Server, module::MainState, process},
+    facts::HttpdFacts,
     resolved::Resolved,
     supervisor,
 };
@@ -33,9 +37,10 @@ pub(crate) fn run(main: &MainState, server: Server<'_>, resolved: &Resolved) -> 
     for mounted in candidates::all(main, server) {
         groups.entry(mounted.group.clone()).or_default().push(mounted);
     }
+    let facts = HttpdFacts::new(main, server);
     let mut is_sound = true;
     for (name, mounted) in &groups {
-        is_sound &= try_group(name, mounted, resolved);
+        is_sound &= try_group(name, mounted, resolved, &facts);
     }
     if groups.is_empty() {
         say("WSGI check: the configuration mounts no application\n");
@@ -44,7 +49,7 @@ pub(crate) fn run(main: &MainState, server: Server<'_>, resolved: &Resolved) -> 
 }
 
 /// Tries what is mounted in one group, and says what became of it.
-fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved) -> bool {
+fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved, facts: &HttpdFacts<'_>) -> bool {
     let Some(spec) = spec_of(name, resolved) else {
         let reason = match name {
             "" => "WSGIRestrictEmbedded is On and it names no process group: add WSGIProcessGroup",
@@ -55,24 +60,45 @@ fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved) -> bool {
     };
     let place = place(name, Some(&spec));
     let limit = if spec.timers.startup_timeout > 0 { spec.timers.startup_timeout } else { LIMIT };
-    let candidates = mounted.iter().map(|one| one.candidate.clone()).collect();
+    let candidates = mounted.iter().map(|one| inside(&spec, one.candidate.clone())).collect();
     let (findings, ended) = supervisor::try_out(&spec, candidates, limit)
         .unwrap_or_else(|error| (Vec::new(), Some(format!("it cannot be tried: {error}"))));
     let mut is_sound = true;
     for (number, one) in mounted.iter().enumerate() {
         let finding = findings.get(number);
         let reason = match finding {
-            Some(finding) if finding.is_sound => None,
+            Some(finding) if finding.is_sound => unreachable(one, resolved, facts),
             Some(finding) => Some(finding.reason()),
             // The first without a finding is the one that ended the process.
             None if number == findings.len() => ended.clone(),
             None => Some("it was not tried, because of the one above".to_owned()),
         };
-        is_sound &= finding.is_some_and(|finding| finding.is_sound);
+        is_sound &= reason.is_none();
         let log = finding.filter(|_| reason.is_some()).map(|Finding { log, .. }| log.as_slice());
         say(&line(one, &place, reason.as_deref(), log.unwrap_or_default()));
     }
     is_sound
+}
+
+/// The candidate as a process below the group's root directory sees it.
+fn inside(spec: &GroupSpec, mut candidate: Candidate) -> Candidate {
+    let root = spec.chroot.as_deref();
+    let path = candidate.script.path.as_bytes();
+    if let Some(seen) = root.and_then(|root| chroot::inside(root, path)) {
+        candidate.script.path = String::from_utf8_lossy(seen).into_owned();
+    }
+    candidate
+}
+
+/// Why httpd's own children, which look for the script at every request, would not find it.
+fn unreachable(mounted: &Mounted, resolved: &Resolved, facts: &HttpdFacts<'_>) -> Option<String> {
+    let folder = Path::new(&mounted.candidate.script.path).parent()?.to_str()?;
+    let Identity { uid, groups, .. } = &resolved.children;
+    let reader = Reader { uid: *uid, gids: groups };
+    // Import scripts are none of their business.
+    mounted.candidate.callable.as_ref()?;
+    let why = reader.check_directory(folder, facts).err()?;
+    Some(format!("httpd's own processes cannot reach it: {why}; let them (chmod o+x)"))
 }
 
 /// The group as it would be started, with one thread.
@@ -88,7 +114,7 @@ fn spec_of(name: &str, resolved: &Resolved) -> Option<GroupSpec> {
     Some(one(GroupSpec {
         engine: EngineSpec { is_daemon: false, ..embedded.spec.clone() },
         program: embedded.program.to_string_lossy().into_owned(),
-        identity: embedded.identity.clone(),
+        identity: process::is_root().then(|| resolved.children.clone()),
         working_directory: Some("/".to_owned()),
         ..GroupSpec::default()
     }))

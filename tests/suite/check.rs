@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::support::command::{self, folder, refused, run};
-use crate::support::{conf, poll, process, pythons, rundir};
+use crate::support::{conf, poll, process, rundir};
 
 /// Checks a configuration with these lines; the exit code and what was said.
 fn check(folder: &Path, lines: &str) -> (Option<i32>, String) {
@@ -131,6 +131,22 @@ one! {
         assert!(line(&text, "/2 ").contains("cannot read it: Permission denied"), "{text}");
     }
 
+    fn httpd_itself_must_reach_what_only_the_group_may_enter() {
+        needs_command!();
+        needs_root!();
+        let folder = folder();
+        let path = folder.path();
+        fs::create_dir(path.join("home")).unwrap();
+        write(path, "home/app.py", HELLO);
+        rundir::output_of("chown", &["-R", "daemon", path.join("home").to_str().unwrap()]);
+        rundir::mode(&path.join("home"), 0o700);
+        let (code, text) = check(path, "
+            WSGIDaemonProcess own user=daemon
+            WSGIScriptAlias / @root@/home/app.py process-group=own");
+        assert_eq!(code, Some(1), "{text}");
+        assert!(line(&text, "app.py").contains("httpd's own processes cannot reach it"), "{text}");
+    }
+
     fn an_application_that_hangs_or_crashes_is_named_and_ended() {
         needs_command!();
         let folder = folder();
@@ -151,21 +167,16 @@ one! {
         poll("no process to be left", || process::users_of(path).is_empty().then_some(()));
     }
 
-    fn an_extension_that_refuses_its_interpreter_is_named_with_the_remedy() {
+    fn variables_beside_the_configuration_are_set_as_apachectl_sets_them() {
         needs_command!();
-        // Before 3.12 CPython lets every extension into every interpreter.
-        for python in pythons::with_own_locks() {
-            let folder = folder();
-            let path = folder.path();
-            write(path, "single.py", &format!("import _testsinglephase\n{HELLO}"));
-            let (code, text) = check(path, &format!("
-                WSGIPerInterpreterGIL On
-                WSGIDaemonProcess app python-home={}
-                WSGIScriptAlias / @root@/single.py process-group=app application-group=own",
-                python.prefix.display()));
-            assert_eq!(code, Some(1), "{text}");
-            assert!(line(&text, "single.py").contains("%{GLOBAL}"), "{text}");
-        }
+        let folder = folder();
+        write(folder.path(), "app.py", HELLO);
+        write(folder.path(), "envvars", "export SITE_OF_TEST=app.py\n");
+        let (code, text) = check(folder.path(), "
+            WSGIDaemonProcess app
+            WSGIScriptAlias / @root@/${SITE_OF_TEST} process-group=app");
+        assert_eq!(code, Some(0), "{text}");
+        assert!(line(&text, "app.py").contains("check ok"), "{text}");
     }
 
     fn without_the_define_nothing_is_tried() {
@@ -183,17 +194,44 @@ one! {
         let path = folder.path();
         write(path, "app.wsgi", "import no_such_module\n");
         let root = path.join("root");
-        let mut arguments = vec!["start-server", "app.wsgi", "--port", "18997", "--server-root", root.to_str().unwrap()];
+        let port = crate::support::ports::take();
+        let number = port.number.to_string();
+        let mut arguments = vec!["start-server", "app.wsgi", "--port", number.as_str(), "--server-root", root.to_str().unwrap()];
         arguments.extend(command::identity());
         let text = refused(&run(path, &arguments));
         assert!(text.contains("app.wsgi") && text.contains("No module named 'no_such_module'"), "{text}");
         assert!(text.contains("install it"), "{text}");
         assert_eq!(process::users_of(&root), []);
         fs::remove_dir_all(&root).unwrap();
-        let module = ["start-server", "app_module:app", "--port", "18997", "--server-root", root.to_str().unwrap()];
+        let module = ["start-server", "app_module:app", "--port", number.as_str(), "--server-root", root.to_str().unwrap()];
         let mut arguments = module.to_vec();
         arguments.extend(command::identity());
         let text = refused(&run(path, &arguments));
         assert!(text.contains("No module named 'app_module'"), "{text}");
+    }
+}
+
+/// With the other Pythons of the machine (`cargo xtask test --only pythons`).
+mod pythons {
+    use super::*;
+    use crate::support::pythons;
+
+    one! {
+        fn an_extension_that_refuses_its_interpreter_is_named_with_the_remedy() {
+            needs_command!();
+            // Before 3.12 CPython lets every extension into every interpreter.
+            for python in pythons::with_own_locks() {
+                let folder = folder();
+                let path = folder.path();
+                write(path, "single.py", &format!("import _testsinglephase\n{HELLO}"));
+                let (code, text) = check(path, &format!("
+                    WSGIPerInterpreterGIL On
+                    WSGIDaemonProcess app python-home={}
+                    WSGIScriptAlias / @root@/single.py process-group=app application-group=own",
+                    python.prefix.display()));
+                assert_eq!(code, Some(1), "{text}");
+                assert!(line(&text, "single.py").contains("%{GLOBAL}"), "{text}");
+            }
+        }
     }
 }

@@ -228,6 +228,37 @@ def check_password(environ, user, password):
         assert_eq!(served.end_by(libc::SIGTERM), Some(0));
     }
 
+    fn start_server_needs_no_root() {
+        needs_command!();
+        needs_root!();
+        let folder = folder();
+        let script = write(folder.path(), "app.wsgi", "import os\ndef application(environ, start_response):\n    \
+            start_response('200 OK', [])\n    return [str(os.getuid()).encode()]\n");
+        rundir::mode(folder.path(), 0o777);
+        let program = command::program();
+        let user = crate::support::conf::user();
+        let words = ["/usr/bin/setpriv", "--reuid", user, "--regid", &crate::support::conf::group(), "--clear-groups",
+            "--", program.to_str().unwrap(), "start-server"];
+        let served = Served::by(folder.path(), &words, &[&script, "--request-timeout", "90"]);
+        assert_eq!(served.get("/").ok(), rundir::output_of("id", &["-u", user]));
+        assert!(served.output().contains("warning: WSGI1045"), "{}", served.output());
+    }
+
+    fn start_server_takes_a_paste_configuration() {
+        needs_command!();
+        let Some(venv) = rundir::venv() else {
+            crate::support::original::skipped("needs WSGI_TEST_VENV");
+            return;
+        };
+        let folder = folder();
+        write(folder.path(), "shop.py", "def factory(config, text):\n    def application(environ, start_response):\n        \
+            start_response('200 OK', [])\n        return [text.encode()]\n    return application\n");
+        write(folder.path(), "shop.ini", "[app:main]\npaste.app_factory = shop:factory\ntext = from paste\n");
+        let home = venv.to_str().unwrap();
+        let served = Served::start(folder.path(), &["shop.ini", "--application-type", "paste", "--python-home", home]);
+        assert_eq!(served.get("/").ok(), "from paste");
+    }
+
     fn setup_server_writes_what_apachectl_starts() {
         needs_command!();
         let folder = folder();

@@ -126,7 +126,9 @@ one! {
             .expect("the module's record");
         bytes[at - 40..at - 36].copy_from_slice(&20_110_101_u32.to_le_bytes());
         fs::write(&module, bytes).unwrap();
-        let mut arguments = vec!["start-server", script.as_str(), "--port", "18999"];
+        let port = ports::take();
+        let number = port.number.to_string();
+        let mut arguments = vec!["start-server", script.as_str(), "--port", number.as_str()];
         arguments.extend(command::identity());
         let mut other = Command::new(staged.join("mod_wsgi_rs/mod-wsgi-rs"));
         other.args(arguments).env("TMPDIR", folder.path()).current_dir(folder.path());
@@ -172,7 +174,9 @@ one! {
             }
         }
         let command = staged.join("mod_wsgi_rs/mod-wsgi-rs");
-        let mut arguments = vec!["start-server", script.as_str(), "--port", "18999"];
+        let port = ports::take();
+        let number = port.number.to_string();
+        let mut arguments = vec!["start-server", script.as_str(), "--port", number.as_str()];
         arguments.extend(command::identity());
         let line = refused(&command::other(&command, folder.path(), &arguments).output().unwrap());
         assert_says(&line, &["wsgi-daemon-3.", "a shared library is missing", "install"]);
@@ -184,9 +188,9 @@ one! {
         let script = script(folder.path());
         let line = refuses(folder.path(), &[&script, "--ssl-certificate", "/nowhere/site"]);
         assert_says(&line, &["--https-port"]);
-        let line = refuses(folder.path(), &[&script, "--https-port", "18998"]);
+        let line = refuses(folder.path(), &[&script, "--https-port", "443"]);
         assert_says(&line, &["--ssl-certificate-file"]);
-        let line = refuses(folder.path(), &[&script, "--https-port", "18998", "--ssl-certificate", "/nowhere/site"]);
+        let line = refuses(folder.path(), &[&script, "--https-port", "443", "--ssl-certificate", "/nowhere/site"]);
         assert_says(&line, &["/nowhere/site.crt"]);
     }
 

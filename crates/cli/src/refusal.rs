@@ -12,6 +12,13 @@ pub(crate) fn explain(said: &str, httpd: &Httpd) -> String {
         .unwrap_or_else(|| plain(&lines))
 }
 
+/// What httpd finds odd about a configuration that it takes, without time and place of the records.
+pub(crate) fn warnings(said: &str) -> impl Iterator<Item = &str> {
+    said.lines()
+        .filter(|line| line.contains(":warn]"))
+        .filter_map(|line| line.rsplit_once("] ").map(|(_, text)| text))
+}
+
 /// An application that the module has tried in vain, in the words of this command's options.
 fn checked(lines: &[&str]) -> Option<String> {
     let said = lines.iter().find_map(|line| line.strip_prefix("WSGI check FAILED: "))?;
@@ -97,6 +104,13 @@ mod tests {
             "the application does not load (/a b.wsgi): ModuleNotFoundError: no x; name its directory with \
              --python-path"
         );
+    }
+
+    #[test]
+    fn warnings_are_shown_without_the_record_around_them() {
+        let said =
+            "[Sat Nov 21 14:24:15.4 2026] [wsgi:warn] [pid 29:tid 29] WSGI1045: odd\nSyntax OK\n";
+        assert_eq!(warnings(said).collect::<Vec<_>>(), ["WSGI1045: odd"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,19 @@ pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
         let error = Command::new(program).args(arguments).arg("-DFOREGROUND").exec();
         bail!("cannot start {program}: {error}");
     }
+    let signals = signals()?;
     let mut log = Log::new(conf::log_file(site, &site.options.logs.error_log_name)?);
     log.added();
+    // Through ourselves: httpd then ends with us even when we are killed.
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("run-httpd").args(&words).arg("-DFOREGROUND");
+    let server = Server::start(&mut command)?;
+    // Now: a terminal that has gone is none.
+    Front { site, server, log, has_terminal: stdin().is_terminal() }.stay(&signals)
+}
+
+/// The signals this process gets, one after the other.
+fn signals() -> Result<Receiver<i32>> {
     let (sender, signals) = mpsc::channel();
     let mut caught = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).context("signals")?;
     thread::spawn(move || {
@@ -46,42 +57,57 @@ pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
             }
         }
     });
-    // Through ourselves: httpd then ends with us even when we are killed.
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("run-httpd").args(&words).arg("-DFOREGROUND");
-    let mut server = Server::start(&mut command)?;
-    let started = Instant::now();
-    // Now: a terminal that has gone is none.
-    let has_terminal = stdin().is_terminal();
-    let mut is_ready = false;
-    loop {
-        if let Some(status) = server.ended()? {
-            return Err(ended(site, status, &mut log));
-        }
-        if !is_ready && listens(site) {
-            is_ready = true;
-            let urls = terminal::strong(&site.urls().join(" "));
-            terminal::say(&format!("Serving at {urls}  (Ctrl-C ends it)"));
-        } else if !is_ready && started.elapsed() > START {
-            server.stop()?;
-            bail!(
-                "httpd did not open port {} within {} s",
-                site.options.listen.port,
-                START.as_secs()
-            );
-        }
-        match signals.recv_timeout(LOOK) {
-            Ok(SIGUSR1) => server.signal(Signal::USR1)?,
-            // From a terminal it means that the terminal has gone.
-            Ok(SIGHUP) if !has_terminal => server.signal(Signal::HUP)?,
-            Ok(_) => {
-                terminal::say("\nStopping");
-                server.stop()?;
-                return Ok(ExitCode::SUCCESS);
+    Ok(signals)
+}
+
+/// A server and the terminal it was started from.
+struct Front<'s> {
+    site: &'s Site,
+    server: Server,
+    log: Log,
+    has_terminal: bool,
+}
+
+impl Front<'_> {
+    /// Passes signals on until the end.
+    fn stay(mut self, signals: &Receiver<i32>) -> Result<ExitCode> {
+        let started = Instant::now();
+        let mut is_ready = false;
+        loop {
+            if let Some(status) = self.server.ended()? {
+                return Err(ended(self.site, status, &mut self.log));
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => bail!("cannot hear signals"),
+            if !is_ready && listens(self.site) {
+                is_ready = true;
+                let urls = terminal::strong(&self.site.urls().join(" "));
+                terminal::say(&format!("Serving at {urls}  (Ctrl-C ends it)"));
+            }
+            if !is_ready && started.elapsed() > START {
+                self.server.stop()?;
+                let (port, seconds) = (self.site.options.listen.port, START.as_secs());
+                bail!("httpd did not open port {port} within {seconds} s: see its error log");
+            }
+            match signals.recv_timeout(LOOK) {
+                Ok(signal) if self.obey(signal)? => return Ok(ExitCode::SUCCESS),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => bail!("cannot hear signals"),
+            }
         }
+    }
+
+    /// Does what a signal asks for; whether that was the end.
+    fn obey(&mut self, signal: i32) -> Result<bool> {
+        match signal {
+            SIGUSR1 => self.server.signal(Signal::USR1)?,
+            // From a terminal it means that the terminal has gone.
+            SIGHUP if !self.has_terminal => self.server.signal(Signal::HUP)?,
+            _ => {
+                terminal::say("\nStopping");
+                self.server.stop()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -126,9 +152,11 @@ pub(crate) fn check(site: &Site) -> Result<()> {
     }
     command.stdin(std::process::Stdio::null());
     let output = command.output().with_context(|| program::text(&command))?;
-    if output.status.success() {
-        return Ok(());
-    }
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    bail!("{}", refusal::explain(&String::from_utf8_lossy(&text), &site.httpd))
+    let text = String::from_utf8_lossy(&text);
+    if !output.status.success() {
+        bail!("{}", refusal::explain(&text, &site.httpd));
+    }
+    refusal::warnings(&text).for_each(terminal::warning);
+    Ok(())
 }

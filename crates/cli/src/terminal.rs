@@ -10,6 +10,12 @@ pub(crate) fn error(text: &str) {
     writeln!(stderr(), "mod-wsgi-rs: {on}error:{off} {text}").ok();
 }
 
+/// Shows a warning.
+pub(crate) fn warning(text: &str) {
+    let (on, off) = style(stderr().is_terminal(), "\x1b[1;33m");
+    writeln!(stderr(), "mod-wsgi-rs: {on}warning:{off} {text}").ok();
+}
+
 /// Shows a line; a terminal that has gone is no reason to fail.
 pub(crate) fn say(text: &str) {
     writeln!(stdout(), "{text}").ok();

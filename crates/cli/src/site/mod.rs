@@ -1,13 +1,15 @@
 //! A server, completely decided: what follows from the options, from who calls and from the machine.
 //! Whatever can be known to be wrong is an error here, before anything is written or started.
 
+mod account;
+mod certificate;
+mod ports;
+
 use std::env;
-use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use wsgi_httpd::{Httpd, User, Wanted, group, is_root};
+use wsgi_httpd::{Httpd, User, Wanted};
 
 use crate::application::Application;
 use crate::django::{self, Project};
@@ -52,30 +54,25 @@ impl Site {
             modules: options.layout.modules_directory.clone(),
             apxs: None,
         })?;
-        let account = account(&options)?;
+        let account = account::account(&options)?;
         let given = &options.application;
         let python_home = installation::python_home(given.python_home.as_deref());
         let start = folder(given.working_directory.as_deref(), "--working-directory")?;
-        let mut places = vec![start.clone()];
-        places.extend(given.python_path.iter().cloned());
-        let app = given.app.as_deref().or(given.entry_point.as_deref());
-        let application = Application::find(app, given.application_type, &places)?;
-        let django = match &application {
-            Application::Django(folder) => {
-                let python = installation::interpreter(python_home.as_deref());
-                Some(django::ask(folder, &python, account.as_ref())?)
+        let application = application(&options, &start)?;
+        let mut working_directory = start;
+        let mut django = None;
+        if let Application::Django(folder) = &application {
+            let python = installation::interpreter(python_home.as_deref());
+            django = Some(django::ask(folder, &python, account.as_ref())?);
+            if given.working_directory.is_none() {
+                working_directory.clone_from(folder);
             }
-            _ => None,
-        };
-        let working_directory = match (&application, &given.working_directory) {
-            (Application::Django(folder), None) => folder.clone(),
-            _ => start,
-        };
-        let certificate = certificate(&options)?;
-        let site = Self {
+        }
+        Ok(Self {
             root: root(&options)?,
             mount: mount(&given.mount_point)?,
             process_group: process_group(&options),
+            certificate: certificate::certificate(&options)?,
             options,
             httpd,
             installation,
@@ -84,9 +81,7 @@ impl Site {
             account,
             working_directory,
             python_home,
-            certificate,
-        };
-        Ok(site)
+        })
     }
 
     /// The name that the server has in its own configuration and in what is shown.
@@ -149,9 +144,9 @@ impl Site {
     /// An error when the ports cannot be had.
     pub(crate) fn check_ports(&self) -> Result<()> {
         let listen = &self.options.listen;
-        check_port(listen.host.as_deref(), listen.port, "--port")?;
+        ports::check(listen.host.as_deref(), listen.port, "--port")?;
         match listen.https_port {
-            Some(port) => check_port(listen.host.as_deref(), port, "--https-port"),
+            Some(port) => ports::check(listen.host.as_deref(), port, "--https-port"),
             None => Ok(()),
         }
     }
@@ -162,62 +157,13 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn check_port(host: Option<&str>, port: u16, option: &str) -> Result<()> {
-    let error = match TcpListener::bind((host.unwrap_or("0.0.0.0"), port)) {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
-    match error.kind() {
-        ErrorKind::AddrInUse => bail!(
-            "port {port} is in use: stop what listens there, or name another port with {option}"
-        ),
-        ErrorKind::PermissionDenied => bail!(
-            "no permission for port {port}: ports below 1024 are root's; name another with {option}"
-        ),
-        _ => bail!(
-            "cannot listen on port {port} of {}: {error}; see --host and {option}",
-            host.unwrap_or("this machine")
-        ),
-    }
-}
-
-/// Whom everything runs as; none is the one who calls.
-fn account(options: &Server) -> Result<Option<User>> {
+/// What is to be served, found where modules are looked for.
+fn application(options: &Server, start: &Path) -> Result<Application> {
     let given = &options.application;
-    let group = match &given.group {
-        Some(name) => Some(
-            group(name).with_context(|| format!("there is no group \"{name}\" (see --group)"))?,
-        ),
-        None => None,
-    };
-    let Some(name) = &given.user else {
-        if is_root() {
-            bail!(
-                "started as root, and applications do not run as root: name their user with \
-                 --user (Debian's for httpd is www-data)"
-            );
-        }
-        let own = rustix::process::getegid().as_raw();
-        if group.is_some_and(|group| group != own) {
-            bail!("only root can change the group: leave --group away, or start this with sudo");
-        }
-        return Ok(None);
-    };
-    let mut user =
-        User::named(name).with_context(|| format!("there is no user \"{name}\" (see --user)"))?;
-    if !is_root() {
-        if user.uid == rustix::process::geteuid().as_raw() {
-            return Ok(None);
-        }
-        bail!(
-            "no permission to run as {name}: only root can; leave --user away, or start this with sudo"
-        );
-    }
-    if user.uid == 0 {
-        bail!("--user {name} is root, and applications do not run as root: name another user");
-    }
-    user.gid = group.unwrap_or(user.gid);
-    Ok(Some(user))
+    let mut places = vec![start.to_path_buf()];
+    places.extend(given.python_path.iter().cloned());
+    let app = given.app.as_deref().or(given.entry_point.as_deref());
+    Application::find(app, given.application_type, &places)
 }
 
 /// An existing directory as a full path; the current one when none is given.
@@ -260,53 +206,9 @@ fn process_group(options: &Server) -> String {
     given.unwrap_or_else(|| format!("{host}:{}", listen.port))
 }
 
-/// Certificate and key, when there is to be TLS.
-fn certificate(options: &Server) -> Result<Option<(PathBuf, PathBuf)>> {
-    let listen = &options.listen;
-    let with_end = |base: &Path, end: &str| {
-        let mut name = base.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let pair = match (&listen.ssl_certificate, &listen.ssl_certificate_file) {
-        (Some(base), _) => Some((with_end(base, ".crt"), with_end(base, ".key"))),
-        (None, Some(file)) => {
-            let key = listen.ssl_certificate_key_file.clone();
-            Some((
-                file.clone(),
-                key.context("the certificate has no key: name it with --ssl-certificate-key-file")?,
-            ))
-        }
-        (None, None) => None,
-    };
-    match (listen.https_port, pair) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => bail!("a certificate needs --https-port: name the port"),
-        (Some(_), None) => bail!(
-            "--https-port needs a certificate: name it with --ssl-certificate-file and \
-             --ssl-certificate-key-file"
-        ),
-        (Some(_), Some((certificate, key))) => {
-            for file in [&certificate, &key] {
-                std::fs::File::open(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
-            }
-            Ok(Some((std::path::absolute(certificate)?, std::path::absolute(key)?)))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_taken_port_is_an_error_that_names_the_option() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let text = check_port(Some("127.0.0.1"), port, "--port").unwrap_err().to_string();
-        assert!(text.contains("in use") && text.contains("--port"), "{text}");
-    }
 
     #[test]
     fn mount_points_lose_their_last_slash() {
