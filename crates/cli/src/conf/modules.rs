@@ -28,20 +28,19 @@ pub(crate) fn load(site: &Site, lines: &mut Lines) -> Result<()> {
     for name in NEEDED {
         load_one(site, lines, name, Some("every server needs it"))?;
     }
-    for name in USUAL {
-        if !matches!(site.httpd.module(name), Module::Missing(_)) {
-            load_one(site, lines, name, None)?;
-        }
+    let is_there = |name: &str| !matches!(site.httpd.module(name), Module::Missing(_));
+    for name in USUAL.iter().filter(|name| is_there(name)) {
+        load_one(site, lines, name, None)?;
     }
     for (names, reason) in wanted(site) {
-        for name in names.iter().filter(|name| !USUAL.contains(name)) {
+        for name in names.iter().filter(|name| !(USUAL.contains(name) && is_there(name))) {
             load_one(site, lines, name, Some(reason))?;
         }
     }
     lines.put("LoadModule", &[&"wsgi_module", &site.installation.module])
 }
 
-/// The first of the preferred MPMs that there is; prefork comes first for embedded applications,
+/// The first of the preferred MPMs that there is; worker comes first for embedded applications,
 /// as in mod_wsgi-express.
 pub(crate) fn mpm(site: &Site) -> Result<&str> {
     let default: &[&str] = match site.options.application.embedded_mode {
@@ -97,12 +96,16 @@ fn wanted(site: &Site) -> Vec<(&'static [&'static str], &'static str)> {
     };
     need(options.logs.access_log, &["log_config"], "--access-log needs it");
     need(listen.https_port.is_some(), &["socache_shmcb", "ssl"], "--https-port needs it");
+    need(listen.hsts_policy.is_some(), &["headers"], "--hsts-policy needs it");
+    let has_variables =
+        !options.application.setenv.is_empty() || !options.application.passenv.is_empty();
+    need(has_variables, &["env"], "--setenv and --passenv need it");
     need(listen.http2, &["http2"], "--http2 needs it");
     need(content.directory_listing, &["autoindex"], "--directory-listing needs it");
     need(content.compress_responses, &["filter", "deflate"], "--compress-responses needs it");
     need(options.logs.server_status, &["status"], "--server-status needs it");
     let has_proxy = !content.proxy_mount_point.is_empty() || !content.proxy_virtual_host.is_empty();
-    need(has_proxy, &["proxy", "proxy_http"], "the --proxy options need it");
+    need(has_proxy, &["headers", "proxy", "proxy_http"], "the --proxy options need it");
     let has_users = content.auth_user_script.is_some();
     need(has_users, &["authn_core", "authz_user"], "--auth-user-script needs it");
     let is_digest = content.auth_type == "Digest";
