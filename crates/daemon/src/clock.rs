@@ -7,6 +7,23 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// ns of the monotonic clock.
+pub(crate) fn nanoseconds() -> u64 {
+    in_nanoseconds(ClockId::Monotonic)
+}
+
+/// µs since the epoch.
+pub(crate) fn since_epoch() -> i64 {
+    i64::try_from(in_nanoseconds(ClockId::Realtime) / 1000).unwrap_or(i64::MAX)
+}
+
+fn in_nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    // Neither is ever below zero.
+    let (seconds, rest) = (time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned());
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+}
+
 /// A moment, in ms of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);

@@ -6,7 +6,6 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use wsgi_core::{
@@ -173,10 +172,9 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// What the request's time went into, where httpd wants to know it.
     fn took(&self) -> Option<Took> {
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.head.has(flag::TIMES).then(|| Took {
             queue: self.queued,
-            application: micros(self.activity.application()),
+            application: self.activity.application(),
             pid: std::process::id(),
             thread: self.thread,
         })

@@ -14,6 +14,8 @@ use wsgi_core::{
 };
 use wsgi_ipc::socket::TimedStream;
 
+use crate::clock;
+
 /// Most bytes that are held back for something that follows at once.
 const HELD: usize = 64 << 10;
 
@@ -198,7 +200,7 @@ impl<'a> Output<'a> {
             return self.send_with(file.as_fd(), header, payload);
         }
         let parts = [IoSlice::new(&self.held), IoSlice::new(header), IoSlice::new(payload)];
-        let sent = self.activity.sending(|| self.stream.send(&parts));
+        let sent = self.activity.sending(clock::nanoseconds, || self.stream.send(&parts));
         self.held.clear();
         self.open = None;
         self.judge(sent)
@@ -214,7 +216,9 @@ impl<'a> Output<'a> {
     ) -> Result<(), SendError> {
         self.held.extend_from_slice(header);
         self.held.extend_from_slice(payload);
-        let sent = self.activity.sending(|| self.stream.send_with_descriptor(&self.held, file));
+        let sent = self
+            .activity
+            .sending(clock::nanoseconds, || self.stream.send_with_descriptor(&self.held, file));
         self.held.clear();
         self.open = None;
         self.judge(sent)

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use wsgi_core::{
@@ -20,6 +20,7 @@ use wsgi_core::{
 use wsgi_ipc::socket::{self, TimedStream};
 
 use crate::{
+    clock,
     connection::{ConnectionExchange, Place, Request},
     forked,
     host::Host,
@@ -238,7 +239,7 @@ impl<'a> Worker<'a> {
 
     /// Answers a request; whether the connection is kept.
     fn answer(&mut self, stream: &TimedStream, header: Header, received: usize) -> bool {
-        let taken = now();
+        let taken = clock::since_epoch();
         let end = HEADER + header.length as usize;
         let bytes = self.buffer.get(HEADER..end).unwrap_or_default();
         let head = match RequestHead::decode(bytes) {
@@ -277,10 +278,14 @@ impl<'a> Worker<'a> {
         let may_keep = header.flags & KEEP != 0 && self.may_keep();
         let finished = exchange.finish(outcome, may_keep);
         self.held = finished.held;
-        let queued = Duration::from_micros(queued);
         let spent = place.activity.end();
         if outcome != Outcome::Stale {
-            let times = [Some(queued), Some(spent.lock), spent.application, Some(spent.send)];
+            let times = [
+                Some(queued.saturating_mul(1000)),
+                Some(spent.lock),
+                spent.application,
+                Some(spent.send),
+            ];
             self.daemon.tallies.add(place.slot, &Sample { status: finished.status, times });
         }
         finished.keeps
@@ -382,12 +387,6 @@ fn receive_request(
 /// µs between httpd's reading of a request and its taking at `taken`.
 fn waited(head: &RequestHead<'_>, taken: i64) -> i64 {
     taken.saturating_sub(head.queue_start)
-}
-
-/// µs since the epoch.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -100,6 +100,20 @@ impl Mapping {
     }
 }
 
+impl Mapping {
+    /// So many words from `start` on, or `None` when some of them are beyond the end.
+    pub(crate) fn words(&self, start: usize, count: usize) -> Option<&[AtomicU64]> {
+        if start.checked_add(count).is_none_or(|end| end > self.words) {
+            return None;
+        }
+        // SAFETY: as in `word`.
+        let first = unsafe { self.base.add(start) };
+        // SAFETY: as in `word`, for all of them: they end before the mapping does. Atomic words may
+        // be written by others while there is a reference to them.
+        Some(unsafe { std::slice::from_raw_parts(first.as_ptr(), count) })
+    }
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: `map` made this mapping with this length, and the references given out by
@@ -121,6 +135,8 @@ mod tests {
         writer.word(3).unwrap().store(7, Ordering::Relaxed);
         assert_eq!(reader.word(3).unwrap().load(Ordering::Relaxed), 7);
         assert!(writer.word(4).is_none());
+        assert_eq!(reader.words(2, 2).unwrap()[1].load(Ordering::Relaxed), 7);
+        assert!(reader.words(2, 3).is_none() && reader.words(usize::MAX, 2).is_none());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod announce;
 mod attach;
 mod bootstrap;
+mod clock;
 mod config;
 mod decide;
 mod dump;

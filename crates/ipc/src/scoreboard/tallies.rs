@@ -9,7 +9,6 @@ use std::{
     io,
     os::fd::BorrowedFd,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
 };
 
 use wsgi_core::status::times::{BUCKETS, Part, STATUSES, Sample, Totals, bucket, status_kind};
@@ -59,19 +58,18 @@ impl Tallies {
     /// Counts a request that has ended in slot `slot`. Only the slot's thread counts there, so this
     /// need not be one step.
     pub fn add(&self, slot: u32, sample: &Sample) {
-        let slot = slot as usize;
-        self.grow(slot, status_kind(sample.status), 1);
-        for (part, time) in sample.times.iter().enumerate() {
-            let Some(time) = *time else { continue };
-            let histogram = STATUSES + part * HISTOGRAM;
-            self.grow(slot, histogram + bucket(time), 1);
-            self.grow(slot, histogram + BUCKETS, nanoseconds(time));
-        }
-    }
-
-    fn grow(&self, slot: usize, word: usize, by: u64) {
-        if let Some(place) = self.word(slot, word) {
-            place.store(place.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+        let start = self.base + slot as usize * TALLY;
+        let Some((statuses, histograms)) =
+            self.mapping.words(start, TALLY).and_then(|words| words.split_at_checked(STATUSES))
+        else {
+            return;
+        };
+        grow(statuses.get(status_kind(sample.status)), 1);
+        for (histogram, time) in histograms.chunks_exact(HISTOGRAM).zip(sample.times) {
+            if let Some(time) = time {
+                grow(histogram.get(bucket(time)), 1);
+                grow(histogram.get(BUCKETS), time);
+            }
         }
     }
 
@@ -99,8 +97,10 @@ impl Tallies {
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+fn grow(place: Option<&AtomicU64>, by: u64) {
+    if let Some(place) = place {
+        place.store(place.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     fn sample(status: u16, millis: u64) -> Sample {
-        let time = Some(Duration::from_millis(millis));
+        let time = Some(millis * 1_000_000);
         Sample { status, times: [time, None, time, time] }
     }
 

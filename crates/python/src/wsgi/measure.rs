@@ -9,14 +9,14 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use wsgi_core::{
     head::RequestHead,
     metrics::{Cpu, Figures, Flow, Stamps},
 };
 
-use crate::{log, metrics::thread_cpu};
+use crate::{clock, log, metrics::thread_cpu};
 
 /// Whether requests that begin from now on are measured.
 static IS_ON: AtomicBool = AtomicBool::new(false);
@@ -151,7 +151,7 @@ pub(crate) fn sending<T>(measure: Option<&Arc<Measure>>, send: impl FnOnce() -> 
 /// Waits for an interpreter's lock, as part of the request that this thread serves, if any.
 pub(crate) fn waiting_for_lock(wait: impl FnOnce()) {
     let waited = match log::activity() {
-        Some(activity) => activity.waiting_for_lock(wait),
+        Some(activity) => Duration::from_nanos(activity.waiting_for_lock(clock::nanoseconds, wait)),
         None if is_on() => {
             let start = Instant::now();
             wait();
@@ -170,8 +170,7 @@ pub(crate) fn waiting_for_lock(wait: impl FnOnce()) {
 
 /// Microseconds since the epoch.
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    clock::since_epoch()
 }
 
 /// A [`Flow`] that grows.
