@@ -68,6 +68,7 @@ pub(super) fn stack(request: Request<'_>, inquiry: &Inquiry) -> StackReport {
         pid: 0,
         thread: 0,
         request: None,
+        application_group: None,
         lines: Vec::new(),
         problem: Some(problem.to_owned()),
     };

@@ -33,6 +33,17 @@ def slow(environ):
     return b"slow"
 
 
+def background(environ):
+    """Starts a thread that outlives its request."""
+    import threading
+
+    def waits_in_the_background():
+        wait(environ)
+
+    threading.Thread(target=waits_in_the_background, daemon=True).start()
+    return b"started"
+
+
 def holds(environ):
     """Keeps the interpreter lock."""
     import ctypes

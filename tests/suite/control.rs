@@ -115,6 +115,23 @@ one! {
         running.response().ok();
     }
 
+    fn dump_has_the_threads_of_applications_too() {
+        ours!("has no such socket");
+        let server = serving("status.py", "processes=1 threads=1");
+        server.get("/background").ok();
+        let lines = poll("the stack", || {
+            let answers = ask(&server, r#"{"ask":"dump"}"#);
+            let own = of(&answers, "stack").into_iter().find(|stack| stack["thread"] == 0)?.clone();
+            own["lines"].to_string().contains("waits_in_the_background").then_some(own)
+        });
+        assert_eq!(lines["application_group"], "localhost|");
+        server.open_gate("gate");
+        poll("its end", || {
+            let answers = ask(&server, r#"{"ask":"dump"}"#);
+            of(&answers, "stack").iter().all(|stack| stack["thread"] != 0).then_some(())
+        });
+    }
+
     fn what_cannot_be_done_is_refused() {
         ours!("has no such socket");
         let server = serving("status.py", "threads=2");

@@ -30,6 +30,12 @@ pub(crate) trait Host: Debug + Sync {
         None
     }
 
+    /// The Python stacks of the threads that applications have started in an interpreter; waits for
+    /// its lock.
+    fn other_stacks(&self, _group: &[u8]) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// Raises RequestTimeout in a thread; `when` decides at the last moment.
     fn interrupt(&self, _group: &[u8], _thread: u64, _when: &When<'_>) -> bool {
         false
@@ -73,6 +79,10 @@ impl Host for Runtime {
 
     fn stack(&self, group: &[u8], thread: u64) -> Option<Vec<String>> {
         Runtime::stack(self, group, thread)
+    }
+
+    fn other_stacks(&self, group: &[u8]) -> Vec<Vec<String>> {
+        Runtime::other_stacks(self, group)
     }
 
     fn interrupt(&self, group: &[u8], thread: u64, when: &When<'_>) -> bool {

@@ -105,6 +105,11 @@ impl Inspectors {
         Some(Answer(answer))
     }
 
+    /// The application groups that have an interpreter.
+    pub(crate) fn application_groups(&self) -> Vec<String> {
+        self.host.application_groups()
+    }
+
     fn start(&self) -> Option<Inspector> {
         let started = Inspector::start(self.daemon, self.host, self.role).inspect_err(|error| {
             self.daemon.log.log(Level::ERROR, &format!("{}: {error}.", self.role.failure));

@@ -14,6 +14,7 @@ use wsgi_ipc::inquiries;
 
 use crate::{
     clock::Moment,
+    inspector::Inspectors,
     progress::{Seen, WorkerState},
     state::Daemon,
 };
@@ -76,7 +77,8 @@ pub(crate) fn tell_stack(daemon: &'static Daemon, asker: OwnedFd, thread: u32, r
     }
 }
 
-/// Tells the stacks of all threads that have a request, and which have none.
+/// Tells the stacks of all threads that have a request, which threads have none, and the stacks of
+/// the threads that applications have started.
 pub(crate) fn tell_stacks(daemon: &'static Daemon, asker: OwnedFd) {
     let asker = Arc::new(asker);
     for (thread, worker) in workers(daemon) {
@@ -84,6 +86,35 @@ pub(crate) fn tell_stacks(daemon: &'static Daemon, asker: OwnedFd) {
             Some(seen) => look(daemon, &asker, thread, seen),
             None => tell(&asker, &Answer::Stack(empty(daemon, thread, None, None))),
         }
+    }
+    let Some(inspectors) = daemon.inspectors.get() else { return };
+    for group in inspectors.application_groups() {
+        look_at_others(daemon, inspectors, &asker, group);
+    }
+}
+
+/// Has the inspector of an interpreter look at the threads that are not ours.
+fn look_at_others(
+    daemon: &'static Daemon,
+    inspectors: &Inspectors,
+    asker: &Arc<OwnedFd>,
+    group: String,
+) {
+    if daemon.looks.fetch_add(1, Ordering::Relaxed) >= MOST_LOOKS {
+        daemon.looks.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    let place = Arc::clone(asker);
+    let asked = inspectors.ask(group.clone().as_bytes(), move |host| {
+        for lines in host.other_stacks(group.as_bytes()) {
+            let application_group = Some(group.clone());
+            let stack = StackReport { lines, application_group, ..empty(daemon, 0, None, None) };
+            tell(&place, &Answer::Stack(stack));
+        }
+        daemon.looks.fetch_sub(1, Ordering::Relaxed);
+    });
+    if asked.is_none() {
+        daemon.looks.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -129,6 +160,7 @@ fn empty(
         pid: std::process::id(),
         thread,
         request,
+        application_group: None,
         lines: Vec::new(),
         problem,
     }

@@ -92,6 +92,46 @@ pub(crate) fn frame_of<'py>(
     unsafe { Object::from_new(py, frame.cast()) }.ok()
 }
 
+/// What the threads execute that the application has started in `interpreter`, to which the calling
+/// thread is attached.
+#[cfg(not(Py_GIL_DISABLED))]
+pub(crate) fn frames_of_others<'py>(
+    py: Py<'py>,
+    interpreter: InterpreterPointer,
+) -> Vec<Object<'py>> {
+    let known: Vec<_> = lock(&ALL).iter().map(|known| known.state).collect();
+    // A collection could run Python code, which lets other threads run and end.
+    // SAFETY: attached.
+    let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+    // SAFETY: attached to this live interpreter.
+    let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(interpreter.0) };
+    let mut frames = Vec::new();
+    while !state.is_null() {
+        if !known.contains(&state) {
+            // SAFETY: a live state of the list: its thread deletes it only while it is attached,
+            // which the calling thread is from the head of the list on to its end.
+            let frame = unsafe { ffi::PyThreadState_GetFrame(state) };
+            if !frame.is_null() {
+                // SAFETY: a new reference.
+                frames.extend(unsafe { Object::from_new(py, frame.cast()) }.ok());
+            }
+        }
+        // SAFETY: as above; others are only ever added at the head.
+        state = unsafe { ffi::PyThreadState_Next(state) };
+    }
+    if was_enabled {
+        // SAFETY: attached.
+        unsafe { ffi::PyGC_Enable() };
+    }
+    frames
+}
+
+/// Without a lock they run on while they are looked at.
+#[cfg(Py_GIL_DISABLED)]
+pub(crate) fn frames_of_others<'py>(_: Py<'py>, _: InterpreterPointer) -> Vec<Object<'py>> {
+    Vec::new()
+}
+
 /// Whether this is the thread the process began with.
 fn is_first_thread() -> bool {
     // SAFETY: takes and returns numbers.

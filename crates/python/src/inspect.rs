@@ -34,6 +34,21 @@ impl Runtime {
         lines().map_err(|raised| raised.clear(py)).ok()
     }
 
+    /// The Python stacks of the threads that applications have started in the interpreter of
+    /// `group`.
+    pub fn other_stacks(&self, group: &[u8]) -> Vec<Vec<String>> {
+        let Some(interpreter) = self.interpreters().find(group) else { return Vec::new() };
+        let Some(attached) = interpreter.attach() else { return Vec::new() };
+        let py = attached.py();
+        let lines = |frame: &Object<'_>| -> PyResult<Vec<String>> {
+            let lines = interpreter.state.bootstrap.call(py, "stack_of", &[frame])?;
+            lines.items()?.iter().map(|line| line.to_text()).collect()
+        };
+        let frames = attach::frames_of_others(py, interpreter.pointer());
+        let stacks = frames.iter().map(|frame| lines(frame).map_err(|raised| raised.clear(py)));
+        stacks.flatten().collect()
+    }
+
     /// Raises `mod_wsgi.RequestTimeout` in a thread that runs in the interpreter of `group`, as
     /// soon as it executes bytecode. `when` is called attached, and decides whether to call what
     /// it is given.

@@ -119,8 +119,13 @@ pub(super) fn stacks(answers: &[Answer]) -> String {
     let mut text = String::new();
     for answer in answers {
         let Answer::Stack(stack) = answer else { continue };
-        let request = stack.request.as_ref().map_or_else(|| "idle".to_owned(), one);
-        let head = format!("{} process {} thread {}", plain(&stack.group), stack.pid, stack.thread);
+        let idle = || match &stack.application_group {
+            Some(group) => format!("started by application group '{}'", plain(group)),
+            None => "idle".to_owned(),
+        };
+        let request = stack.request.as_ref().map_or_else(idle, one);
+        let thread = if stack.thread == 0 { "-".to_owned() } else { stack.thread.to_string() };
+        let head = format!("{} process {} thread {thread}", plain(&stack.group), stack.pid);
         writeln!(text, "{}  {request}", terminal::strong(&head)).ok();
         for line in stack.lines.iter().flat_map(|line| line.lines()) {
             writeln!(text, "    {}", plain(line)).ok();

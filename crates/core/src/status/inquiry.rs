@@ -192,10 +192,13 @@ pub struct StackReport {
     pub epoch: u64,
     /// Its process id.
     pub pid: u32,
-    /// The thread.
+    /// The thread; 0 is one that the application has started.
     pub thread: u32,
     /// Its request, if it has one.
     pub request: Option<RequestReport>,
+    /// The interpreter of a thread that the application has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_group: Option<String>,
     /// Lines, the outermost call first.
     pub lines: Vec<String>,
     /// Why there are none.
