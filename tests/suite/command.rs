@@ -228,6 +228,69 @@ def check_password(environ, user, password):
         assert_eq!(served.end_by(libc::SIGTERM), Some(0));
     }
 
+    fn every_option_gives_a_configuration_that_httpd_takes() {
+        needs_command!();
+        let folder = folder();
+        let path = folder.path();
+        let script = write(path, "app.wsgi", HELLO);
+        write(path, "more.conf", "# nothing\n");
+        let (certificate, key) = curl::certificate();
+        let mut arguments: Vec<&str> = vec!["setup-server", &script, "--server-root"];
+        let root = path.join("root");
+        arguments.push(root.to_str().unwrap());
+        arguments.extend(command::identity());
+        let words = format!(
+            "--host 127.0.0.1 --http2 --https-port 8443 --ssl-certificate-file {certificate} --ssl-certificate-key-file {key} \
+             --ssl-ca-certificate-file {certificate} --ssl-verify-client /in --ssl-certificate-chain-file {certificate} \
+             --ssl-environment --server-name www.example.com --server-alias example.org --allow-localhost \
+             --processes 2 --threads 3 --max-clients 90 --initial-workers 0.1 --minimum-spare-workers 0.1 \
+             --maximum-spare-workers 0.5 --server-backlog 9 --daemon-backlog 9 --keep-alive-timeout 0 \
+             --limit-request-body 0 --maximum-requests 9 --server-mpm worker --startup-timeout 9 --shutdown-timeout 9 \
+             --request-timeout 9 --interrupt-timeout 9 --restart-interval 99 --cpu-time-limit 9 --graceful-timeout 9 \
+             --eviction-timeout 9 --deadlock-timeout 9 --inactivity-timeout 9 --ignore-activity /health \
+             --connect-timeout 9 --socket-timeout 99 --queue-timeout 9 --response-socket-timeout 9 \
+             --response-flush-delay 9 --proxy-timeout 9 --header-timeout 9 --header-max-timeout 19 --header-min-rate 9 \
+             --body-timeout 0 --body-max-timeout 9 --body-min-rate 9 --send-buffer-size 1024 \
+             --receive-buffer-size 1024 --header-buffer-size 9000 --response-buffer-size 70000 \
+             --callable-object application --application-group own --process-group shop --mount-point /shop \
+             --working-directory . --python-path . --python-eggs . --python-warnings ignore --switch-interval 0.01 \
+             --orphan-interpreter --locale C.UTF-8 --setenv A b --passenv PATH --reload-on-changes \
+             --document-root . --directory-index index.html --directory-listing --allow-override FileInfo \
+             --url-alias /a . --url-alias /b more.conf --error-document 404 /oops --error-override \
+             --add-handler .page app.wsgi --chunked-request --map-head-to-get on --compress-responses \
+             --enable-sendfile --with-cgi --proxy-mount-point /p http://localhost:1/ \
+             --proxy-virtual-host other.example http://localhost:1/ --trust-proxy-header X-Forwarded-For \
+             --trust-proxy 10.0.0.0/8 --host-access-script app.wsgi --auth-user-script app.wsgi --auth-type Digest \
+             --auth-group-script app.wsgi --auth-group staff --log-level info --access-log --access-log-format combined \
+             --error-log-format %M --log-format json --error-log-name e --access-log-name a --startup-log \
+             --startup-log-name s --rotate-logs --max-log-size 9 --log-directory . --server-metrics --server-status \
+             --telemetry-service unix:/run/none --telemetry-interval 9 --telemetry-options None --slow-requests 9 \
+             --service-script clock app.wsgi --pid-file pid --include-file more.conf --rewrite-rules more.conf \
+             --mime-types /dev/null",
+            certificate = certificate.display(), key = key.display(),
+        );
+        arguments.extend(words.split_whitespace());
+        said(&run(path, &arguments));
+        let embedded = ["--embedded-mode", "--disable-reloading", "--python-path", ".", "--python-eggs", "."];
+        let mut again: Vec<&str> = vec!["setup-server", &script, "--server-root", root.to_str().unwrap()];
+        again.extend(command::identity());
+        again.extend(embedded);
+        said(&run(path, &again));
+        // Whatever is new stands in one of the two, or here with its reason.
+        let elsewhere = [
+            "entry-point", "application-type", "python-home", "free-threading", "user", "group", "skip-check", "port",
+            "ssl-certificate", "https-only", "hsts-policy", "log-to-terminal", "rotatelogs-executable", "service-user",
+            "service-group", "server-root", "httpd-executable", "modules-directory", "setup-only", "version", "help",
+        ];
+        let help = said(&run(path, &["start-server", "--help"]));
+        for line in help.lines().filter_map(|line| line.trim().strip_prefix("--")) {
+            let name = line.split_whitespace().next().unwrap();
+            let option = format!("--{name}");
+            let is_known = arguments.contains(&option.as_str()) || embedded.contains(&option.as_str());
+            assert!(is_known || elsewhere.contains(&name), "{option} is not tried");
+        }
+    }
+
     fn start_server_needs_no_root() {
         needs_command!();
         needs_root!();

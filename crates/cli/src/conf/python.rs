@@ -50,6 +50,9 @@ fn whole_server(site: &Site, lines: &mut Lines) -> Result<()> {
     if given.free_threading {
         lines.raw("WSGIFreeThreading On");
     }
+    if given.orphan_interpreter {
+        lines.raw("WSGIDestroyInterpreter Off");
+    }
     if logs.server_metrics {
         lines.raw("WSGIServerMetrics On");
     }
@@ -101,6 +104,9 @@ fn daemon(site: &Site) -> Result<Vec<Setting>> {
     if let Some(locale) = &given.locale {
         settings.push(Setting("lang", locale.clone()));
         settings.push(Setting("locale", locale.clone()));
+    }
+    if site.options.logs.log_format != "text" {
+        settings.push(Setting("log-format", site.options.logs.log_format.clone()));
     }
     if site.options.logs.server_metrics {
         settings.push(Setting("server-metrics", "On".to_owned()));

@@ -83,6 +83,10 @@ pub(crate) struct Application {
     #[arg(long)]
     pub(crate) free_threading: bool,
 
+    /// End processes without ending their interpreters
+    #[arg(long)]
+    pub(crate) orphan_interpreter: bool,
+
     /// Locale of the application's processes
     #[arg(long, alias = "lang", value_name = "NAME")]
     pub(crate) locale: Option<String>,

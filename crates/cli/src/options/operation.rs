@@ -32,6 +32,10 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "FORMAT")]
     pub(crate) error_log_format: Option<String>,
 
+    /// Form of what the application logs: text, or json for one object in a line each
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
+    pub(crate) log_format: String,
+
     /// File name of the error log
     #[arg(long, value_name = "NAME", default_value = "error_log")]
     pub(crate) error_log_name: String,
