@@ -97,7 +97,7 @@ one! {
 
     fn the_lines_of_a_traceback_stay_together() {
         ours!("lines of others may come in between");
-        let format = "ErrorLogFormat \"%P:%T %M\"";
+        let format = "ErrorLogFormat \"%P:%-T %M\"";
         let server = Httpd::with(&host("processes=2 threads=4", format)).many_clients().start();
         server.get("/place").ok();
         load::during(server.port(), 8, "/report", || {
