@@ -39,7 +39,11 @@ pub(super) fn report(request: Request<'_>) -> Report {
     if counted.is_empty() {
         return Report::new(counted, Vec::new(), time, None);
     }
-    let (answers, problem) = ask(resolved, &Inquiry::Status, PATIENCE);
+    let (mut answers, problem) = ask(resolved, &Inquiry::Status, PATIENCE);
+    // The first answer is the supervisor's; nobody else knows the groups.
+    let mut is_first = true;
+    answers
+        .retain(|answer| std::mem::take(&mut is_first) || !matches!(answer, Answer::Groups { .. }));
     Report::new(counted, answers, time, problem)
 }
 
@@ -74,11 +78,12 @@ pub(super) fn stack(request: Request<'_>, inquiry: &Inquiry) -> StackReport {
     };
     let Some(resolved) = resolved(request) else { return problem("not configured") };
     let (answers, missing) = ask(resolved, inquiry, STACK_PATIENCE);
-    let refused = answers.iter().find_map(|answer| match answer {
-        Answer::Refused { text } => Some(text.clone()),
+    // The first answer is the supervisor's.
+    let refused = match answers.first() {
+        Some(Answer::Refused { text }) => Some(text.clone()),
         _ => None,
-    });
-    let was_asked = answers.iter().any(|answer| matches!(answer, Answer::Done { .. }));
+    };
+    let was_asked = matches!(answers.first(), Some(Answer::Done { .. }));
     let stack = answers.into_iter().find_map(|answer| match answer {
         Answer::Stack(stack) => Some(stack),
         _ => None,

@@ -251,11 +251,14 @@ impl Member {
         self.terms.map(|terms| terms.reason).or(self.retiring)
     }
 
-    /// Has it answer a question of somebody who has the other end of `asker`; false when it cannot.
-    pub(crate) fn ask(&self, question: &ToDaemon, asker: BorrowedFd<'_>) -> bool {
-        let Link::Child { control, .. } = &self.link else { return false };
-        let Ok(question) = encode(question) else { return false };
-        socket::try_send_packet(control.as_fd(), &question, &[asker]).is_ok()
+    /// Has it answer a question of somebody who has the other end of `asker`.
+    pub(crate) fn ask(&self, question: &ToDaemon, asker: BorrowedFd<'_>) {
+        if let Link::Child { control, .. } = &self.link
+            && let Ok(question) = encode(question)
+        {
+            // One that does not read does not answer.
+            socket::try_send_packet(control.as_fd(), &question, &[asker]).ok();
+        }
     }
 
     /// Gives it the group's error log as it is now.

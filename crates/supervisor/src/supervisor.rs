@@ -177,54 +177,59 @@ impl Supervisor {
 
     fn answer(&mut self, question: Option<Question>) {
         let Some(Question { inquiry, asker }) = question else { return };
-        let answer = match inquiry {
-            Ok(inquiry) => self.respond(&inquiry, &asker),
-            Err(text) => Answer::Refused { text },
+        let (answer, question) = match &inquiry {
+            Ok(inquiry) => self.respond(inquiry),
+            Err(text) => (Answer::Refused { text: text.clone() }, None),
         };
         if let Ok(bytes) = encode(&answer) {
-            // Whoever has asked may have gone.
+            // Before any daemon has the socket: the first answer is the supervisor's, whatever a
+            // daemon says. Whoever has asked may have gone.
             inquiries::answer(asker.as_fd(), &bytes).ok();
+        }
+        if let (Ok(inquiry), Some((question, epoch))) = (inquiry, question) {
+            let meant = |group: &&Group| inquiry.group().is_none_or(|name| group.name() == name);
+            for group in self.groups.iter().filter(meant) {
+                group.ask(&question, epoch, asker.as_fd());
+            }
         }
     }
 
-    /// Answers for the supervisor, and has the daemons answer that are concerned.
-    fn respond(&mut self, inquiry: &Inquiry, asker: &OwnedFd) -> Answer {
+    /// The supervisor's answer, and what the daemons that are meant are to be asked: all of them,
+    /// or the one with a number.
+    fn respond(&mut self, inquiry: &Inquiry) -> (Answer, Option<(ToDaemon, Option<u64>)>) {
         let now = Instant::now();
         let meant = inquiry.group();
         if let Some(name) = meant.filter(|name| !self.groups.iter().any(|g| g.name() == *name)) {
-            return Answer::Refused { text: format!("there is no daemon process group '{name}'") };
+            let text = format!("there is no daemon process group '{name}'");
+            return (Answer::Refused { text }, None);
         }
         let groups = self.groups.iter_mut();
-        let groups = groups.filter(|group| meant.is_none_or(|name| group.name() == name));
+        let mut groups = groups.filter(|group| meant.is_none_or(|name| group.name() == name));
+        let done = |text: String| Answer::Done { text };
         match inquiry {
             Inquiry::Status => {
-                let groups = groups.map(|group| {
-                    group.ask(&ToDaemon::Report, None, asker.as_fd());
-                    group.report()
-                });
-                Answer::Groups { groups: groups.collect() }
+                let groups = groups.map(|group| group.report()).collect();
+                (Answer::Groups { groups }, Some((ToDaemon::Report, None)))
             }
             Inquiry::Stack { epoch, thread, request, .. } => {
-                let question = ToDaemon::Stack { of: Some((*thread, *request)) };
-                let asked = groups.map(|group| group.ask(&question, Some(*epoch), asker.as_fd()));
-                match asked.sum::<usize>() {
-                    0 => Answer::Refused { text: "the process has ended".to_owned() },
-                    _ => Answer::Done { text: "asked".to_owned() },
+                if !groups.any(|group| group.answering(Some(*epoch)) > 0) {
+                    return (Answer::Refused { text: "the process has ended".to_owned() }, None);
                 }
+                let question = ToDaemon::Stack { of: Some((*thread, *request)) };
+                (done("asked".to_owned()), Some((question, Some(*epoch))))
             }
             Inquiry::Dump { .. } => {
+                let asked: usize = groups.map(|group| group.answering(None)).sum();
                 let question = ToDaemon::Stack { of: None };
-                let asked: usize =
-                    groups.map(|group| group.ask(&question, None, asker.as_fd())).sum();
-                Answer::Done { text: format!("{asked} processes asked") }
+                (done(format!("{asked} processes asked")), Some((question, None)))
             }
             Inquiry::Reload { .. } => {
                 let renewed = groups.map(|group| group.renew(now)).count();
-                Answer::Done { text: format!("{renewed} groups reloaded") }
+                (done(format!("{renewed} groups reloaded")), None)
             }
             Inquiry::Drain { group: name } => {
                 groups.for_each(|group| group.drain(now));
-                Answer::Done { text: format!("group '{name}' drained") }
+                (done(format!("group '{name}' drained")), None)
             }
         }
     }

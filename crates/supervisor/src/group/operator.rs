@@ -43,21 +43,25 @@ impl Group {
         }
     }
 
-    /// Passes a question on to the processes that can answer, or to one of them; how many there
-    /// are.
-    pub(crate) fn ask(
-        &self,
-        question: &ToDaemon,
-        epoch: Option<u64>,
-        asker: BorrowedFd<'_>,
-    ) -> usize {
-        let is_meant = |member: &&Member| {
-            // One that starts would answer too late, when it is ready.
+    /// The processes that can answer, or the one with a number if it can. One that starts would
+    /// answer too late, when it is ready.
+    fn able(&self, epoch: Option<u64>) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |member| {
             member.process.state != ProcessState::Starting
                 && epoch.is_none_or(|epoch| member.process.epoch == epoch)
-        };
-        let meant = self.members.iter().filter(is_meant);
-        meant.filter(|member| member.ask(question, asker)).count()
+        })
+    }
+
+    /// How many processes can answer a question for all of them, or for the one with a number.
+    pub(crate) fn answering(&self, epoch: Option<u64>) -> usize {
+        self.able(epoch).count()
+    }
+
+    /// Passes a question on to them.
+    pub(crate) fn ask(&self, question: &ToDaemon, epoch: Option<u64>, asker: BorrowedFd<'_>) {
+        for member in self.able(epoch) {
+            member.ask(question, asker);
+        }
     }
 
     /// An operator wants new processes: each takes the place of an older one when it is ready. A
