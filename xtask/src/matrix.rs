@@ -205,7 +205,8 @@ fn mounts(project: &Project, rust: &[PathBuf], target: &str) -> String {
     script
 }
 
-/// The inner script: the tests with one Python, which everything built here is for.
+/// The inner script: the tests with one Python, which everything built here is for. What is built
+/// takes no more of the disk than it must: there is one of it for each Python.
 fn tests(project: &Project, version: &str, options: &test::Options) -> String {
     let parts = if options.only.is_empty() { &PARTS[..] } else { &options.only };
     let parts: String = parts.iter().map(|part| format!(" --only {}", part.name())).collect();
@@ -213,6 +214,7 @@ fn tests(project: &Project, version: &str, options: &test::Options) -> String {
     format!(
         "set -e\ncd '{}'\nln -sf python{version} /usr/bin/python3\n\
          unset CARGO_TARGET_DIR\nexport PYO3_PYTHON=/usr/bin/python3\n\
+         export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only\n\
          exec cargo xtask test --installable{parts}{filters}\n",
         project.root.display()
     )
