@@ -78,10 +78,13 @@ one! {
         server.wait_for_out("in-gate");
         assert_eq!(server.get("/crash?now").status(), 502);
         server.wait_for_log("WSGI1224: Fatal signal 11 in daemon process 'app'");
-        for text in ["GET /blocked?gate", "GET /crash?now", "in crash", "in blocked"] {
+        for text in ["GET /blocked?gate", "GET /crash?now", "in crash", "terminated by signal 11"] {
             server.wait_for_log(text);
         }
-        server.wait_for_log("terminated by signal 11");
+        // CPython 3.14 stops at a thread that ends while it shows them all.
+        if server.log_count("<freed thread state>") == 0 {
+            server.wait_for_log("in blocked");
+        }
         assert_eq!(waiting.response().status(), 502);
     }
 
