@@ -62,6 +62,12 @@ both_modes! {
 }
 
 one! {
+    fn directories_of_x_sendfile_change_nothing_about_the_record() {
+        ours!("has no X-Sendfile");
+        let lines = "WSGIPassApacheRequest On\nWSGISendfileRoot @root@/htdocs";
+        assert_eq!(with_record(Mode::Embedded, lines).get("/record").ok(), "localhost");
+    }
+
     fn a_record_that_was_kept_gives_nothing_away() {
         ours!("it gives the pointer to memory that may be another request's");
         let server = with_record(Mode::Embedded, "WSGIPassApacheRequest On");

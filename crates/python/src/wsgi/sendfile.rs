@@ -1,6 +1,7 @@
 //! The response header `X-Sendfile`: the file that it names is sent instead of the body.
 
 use std::{
+    ffi::c_void,
     os::fd::{AsFd, BorrowedFd},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -131,8 +132,16 @@ impl Exchange for Sendfile<'_> {
         self.inner.tls_variable(name)
     }
 
+    fn request_record(&self) -> *mut c_void {
+        self.inner.request_record()
+    }
+
     fn activity(&self) -> Option<&Activity> {
         self.inner.activity()
+    }
+
+    fn earlier_attempts(&self) -> u16 {
+        self.inner.earlier_attempts()
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {
