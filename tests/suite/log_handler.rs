@@ -12,7 +12,7 @@ fn logged(mode: Mode, lines: &str, route: &str) -> (Httpd, String) {
 
 fn with(mode: Mode, lines: &str) -> Httpd {
     let lines = format!("{lines}\nWSGIScriptAlias / @apps@/log_handler.py");
-    let server = Httpd::with(&lines).mode(mode).start();
+    let server = Httpd::with(&lines).mode(mode).one_child().start();
     server.allow_log("handled ");
     server
 }

@@ -114,6 +114,8 @@ both_modes! {
         server.expect_traceback("ValueError: close fails").allow_log("WSGI0174");
         assert_eq!(server.get("/close_fails").ok(), "body");
         assert_eq!(server.wait_for_out("closed"), "x");
+        // A child of prefork that is told to end does so at once.
+        server.wait_for_log("ValueError: close fails");
     }
 
     fn a_failing_lookup_of_close_is_logged(mode) {

@@ -55,9 +55,7 @@ both_modes! {
     }
 
     fn request_threads_appear_as_dummies(mode) {
-        if mode == Mode::Embedded {
-            needs_threads!("requests run in the main thread");
-        }
+        needs_threads!("a child has one client, and its main thread");
         let server = server(mode);
         // The thread that imports `threading` first is the main one for Python; which that is in
         // a sub-interpreter depends on who made it.
