@@ -1,5 +1,7 @@
 //! Clients that read slowly or not at all hold no thread of a daemon: wsgi-protocol §4, daemon §8.
 
+use std::path::Path;
+
 use crate::support::curl::{secure, slowly, ways};
 use crate::support::httpd::Builder;
 use crate::support::{Connection, Httpd, Tmpfs, daemon, poll};
@@ -164,14 +166,18 @@ one! {
         }
     }
 
-    fn a_missing_folder_for_temporary_files_has_a_successor() {
+    fn a_folder_for_temporary_files_that_cannot_be_used_has_a_successor() {
         ours!("its thread waits for the client");
-        let server = one_thread("")
-            .environment("TMPDIR", "/nonexistent/folder")
-            .start();
-        let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
-        wait_for(&server, "produced");
-        let response = client.rest_of(head, Vec::new()).unwrap();
-        assert!(response.complete && response.body == expected(BLOCKS));
+        needs_root!();
+        // Only its owner may enter such a folder, and httpd's children run as another user.
+        let closed = tempfile::tempdir().unwrap();
+        for folder in [Path::new("/nonexistent/folder"), closed.path()] {
+            let folder = folder.to_str().unwrap();
+            let server = one_thread("").environment("TMPDIR", folder).start();
+            let (mut client, head) = asks(&server, &format!("/large?{BLOCKS}"));
+            wait_for(&server, "produced");
+            let response = client.rest_of(head, Vec::new()).unwrap();
+            assert!(response.complete && response.body == expected(BLOCKS), "{folder}");
+        }
     }
 }
