@@ -17,6 +17,9 @@ pub(crate) fn usable(interpreter: &Interpreter) -> Option<Vec<String>> {
     if !interpreter.archive.is_file() {
         return None;
     }
+    // What is linked must not outlive an update of the Python that it came from.
+    println!("cargo:rerun-if-changed={}", interpreter.archive.display());
+    println!("cargo:rerun-if-env-changed=CC");
     let arguments = arguments(interpreter);
     match attempt(&arguments) {
         Ok(()) => Some(arguments),

@@ -20,7 +20,7 @@ use interpreter::Interpreter;
 #[allow(clippy::panic, reason = "a build script's way to end a build")]
 pub fn with_shared_library() {
     let config = pyo3_build_config::get();
-    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
+    watch_interpreter();
     let (Some(name), Some(folder), true) = (config.lib_name(), config.lib_dir(), config.shared())
     else {
         panic!(
@@ -40,6 +40,7 @@ pub fn with_shared_library() {
 /// When the interpreter has neither a shared nor a static library that can be linked.
 pub fn as_the_interpreter_is() {
     let config = pyo3_build_config::get();
+    watch_interpreter();
     let archive = config.executable().and_then(|executable| {
         let interpreter = Interpreter::ask(executable)?;
         // One with a shared library can be linked that way whatever its program looks like.
@@ -52,6 +53,11 @@ pub fn as_the_interpreter_is() {
         Some(arguments) => arguments.iter().for_each(|text| argument(text)),
         None => with_shared_library(),
     }
+}
+
+/// Another interpreter is another answer.
+fn watch_interpreter() {
+    println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
 }
 
 fn argument(text: &str) {
