@@ -44,7 +44,7 @@ impl Active {
         shown.set_item(&id, &data)?;
         // It may have ended in the meantime, without finding itself.
         if !lock(&self.requests).iter().any(|other| Arc::ptr_eq(other, lease)) {
-            shown.remove_item(&id)?;
+            forget(py, shown, &id);
         }
         Ok(())
     }
@@ -83,13 +83,18 @@ impl Drop for InProgress<'_, '_> {
         drop(requests);
         let Some(told) = self.lease.end_progress() else { return };
         let (id, data) = told.take(py);
-        if let (Some(id), Some(shown)) = (&id, self.active.shown.get())
-            && let Err(raised) = shown.get(py).remove_item(id)
-        {
-            // The application has removed it.
-            raised.clear(py);
+        if let (Some(id), Some(shown)) = (&id, self.active.shown.get()) {
+            forget(py, shown.get(py), id);
         }
         drop(data);
+    }
+}
+
+/// Takes a request out of the dictionary, unless somebody else has done so: the application may, and
+/// so may the thread that ends it while another one adds it.
+fn forget(py: Py<'_>, shown: &Ref<'_>, id: &Ref<'_>) {
+    if let Err(raised) = shown.remove_item(id) {
+        raised.clear(py);
     }
 }
 
