@@ -50,6 +50,10 @@ impl Drop for ThreadStates {
 
 /// The states of all threads, for who looks at another thread: `sys._current_frames()` makes
 /// objects for the threads of all interpreters, whose own locks and allocators it does not mind.
+///
+/// Its lock is held while a state is made and while the list of an interpreter's states is followed:
+/// CPython 3.11 puts a state into that list before it can be looked at, and no interpreter lock is
+/// needed for it.
 static ALL: Mutex<Vec<Known>> = Mutex::new(Vec::new());
 
 /// The state of some thread.
@@ -64,11 +68,11 @@ struct Known {
 unsafe impl Send for Known {}
 
 impl Known {
-    /// Takes note of a state of this thread.
-    fn add(interpreter: InterpreterPointer, state: *mut ffi::PyThreadState) {
+    /// A state of this thread.
+    fn own(interpreter: InterpreterPointer, state: *mut ffi::PyThreadState) -> Self {
         // SAFETY: returns a number.
         let thread = unsafe { libc::pthread_self() };
-        lock(&ALL).push(Self { interpreter, thread, state });
+        Self { interpreter, thread, state }
     }
 }
 
@@ -99,7 +103,7 @@ pub(crate) fn frames_of_others<'py>(
     py: Py<'py>,
     interpreter: InterpreterPointer,
 ) -> Vec<Object<'py>> {
-    let known: Vec<_> = lock(&ALL).iter().map(|known| known.state).collect();
+    let all = lock(&ALL);
     // A collection could run Python code, which lets other threads run and end.
     // SAFETY: attached.
     let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
@@ -107,7 +111,7 @@ pub(crate) fn frames_of_others<'py>(
     let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(interpreter.0) };
     let mut frames = Vec::new();
     while !state.is_null() {
-        if !known.contains(&state) {
+        if !all.iter().any(|known| known.state == state) {
             // SAFETY: a live state of the list: its thread deletes it only while it is attached,
             // which the calling thread is from the head of the list on to its end.
             let frame = unsafe { ffi::PyThreadState_GetFrame(state) };
@@ -206,7 +210,7 @@ pub(crate) unsafe fn adopt_main<'i>() -> (InterpreterPointer, Attached<'i>) {
     // SAFETY: as above.
     let interpreter = InterpreterPointer(unsafe { ffi::PyInterpreterState_Get() });
     STATES.with_borrow_mut(|states| states.0.push((interpreter, state)));
-    Known::add(interpreter, state);
+    lock(&ALL).push(Known::own(interpreter, state));
     FIRST_STATE.store(state, Ordering::Release);
     (interpreter, Attached(PhantomData))
 }
@@ -269,11 +273,12 @@ fn thread_state(interpreter: InterpreterPointer) -> *mut ffi::PyThreadState {
         if let Some((_, state)) = states.0.iter().find(|(owner, _)| *owner == interpreter) {
             return *state;
         }
+        let mut all = lock(&ALL);
         // SAFETY: a live interpreter (they end only after IS_ENDING); no attachment is needed.
         let state = unsafe { ffi::PyThreadState_New(interpreter.0) };
         if !state.is_null() {
             states.0.push((interpreter, state));
-            Known::add(interpreter, state);
+            all.push(Known::own(interpreter, state));
         }
         state
     })

@@ -1,6 +1,9 @@
 //! Looking at threads that are in Python, and interrupting them.
 
-use std::sync::mpsc;
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    mpsc,
+};
 use std::time::{Duration, Instant};
 
 use wsgi_core::exchange::Outcome;
@@ -12,6 +15,9 @@ const LOOP: &str = "def application(e, s):\n\
     \x20       while True: pass\n\
     \x20   s('200 OK', [])\n\
     \x20   return [b'done']\n";
+
+/// Threads that come while others are looked at.
+const ARRIVALS: u32 = 3000;
 
 fn identity() -> u64 {
     // SAFETY: returns a number.
@@ -112,4 +118,27 @@ fn a_thread_that_is_not_in_python_has_no_stack() {
     assert!(!runtime().interrupt(b"no such group", identity(), &|work| work()));
     runtime().take_turn(b"");
     runtime().thread_end();
+}
+
+/// CPython 3.11 puts a thread's state into its list before it can be followed.
+#[test]
+fn threads_that_come_and_go_may_be_looked_at() {
+    Script::new(LOOP).get().assert_text("done");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                runtime().other_stacks(b"");
+            }
+            runtime().thread_end();
+        });
+        for _ in 0..ARRIVALS {
+            let arrival = scope.spawn(|| {
+                runtime().take_turn(b"");
+                runtime().thread_end();
+            });
+            arrival.join().unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
