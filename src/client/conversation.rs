@@ -71,7 +71,10 @@ enum Wait {
 /// What follows a frame.
 enum Step {
     Next,
-    Complete { keeps: bool },
+    /// With the processor of the daemon thread that waits for the next request, if one does.
+    Complete {
+        kept_at: Option<u16>,
+    },
     Incomplete,
     Failed(u16),
     Requeue,
@@ -178,7 +181,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
                     notes::set_took(self.errand.job, payload);
                     match header.kind {
                         Kind::Fail => Step::Failed(header.value),
-                        Kind::End => Step::Complete { keeps: header.flags & KEEP != 0 },
+                        Kind::End => Step::Complete {
+                            kept_at: (header.flags & KEEP != 0).then_some(header.value),
+                        },
                         _ => Step::Incomplete,
                     }
                 }
@@ -271,9 +276,9 @@ impl<'r, 'c> Conversation<'r, 'c> {
                 return Err(fate::header_too_long(errand.job, errand.group));
             }
             Step::Requeue if !has_begun => Verdict::NotStarted(responder),
-            Step::Complete { keeps } => {
-                if keeps && frames.is_empty() {
-                    feed.keep(errand.link);
+            Step::Complete { kept_at } => {
+                if let Some(processor) = kept_at.filter(|_| frames.is_empty()) {
+                    feed.keep(errand.link, processor);
                 }
                 Verdict::Answered(responder.complete())
             }

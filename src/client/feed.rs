@@ -105,14 +105,14 @@ impl Feed {
         socket::end_sending(self.connection.socket());
     }
 
-    /// Keeps the connection for the next request.
-    pub(super) fn keep(self, link: &Link) {
+    /// Keeps the connection for the next request; the daemon's thread waits on this processor.
+    pub(super) fn keep(self, link: &Link, processor: u16) {
         if self.is_ended {
             return;
         }
         if let Some(tap) = self.tap {
             tap.release();
         }
-        link.keep(self.connection);
+        link.keep(self.connection, processor);
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use wsgi_core::control::Buffers;
 use wsgi_ipc::{
+    kept::{Kept, current_processor},
     scoreboard::{Slots, TableReader, Tallies},
     socket,
 };
@@ -29,7 +30,7 @@ pub(crate) struct Link {
     /// Sizes for the buffers of new connections.
     buffers: Buffers,
     /// Connections on which a daemon thread waits for this child's next request.
-    kept: Mutex<Vec<Arc<OwnedFd>>>,
+    kept: Mutex<Kept>,
 }
 
 /// A connection to a daemon.
@@ -51,9 +52,9 @@ impl Link {
         Ok(Self { address, slots, tallies, processes, buffers, kept: Mutex::default() })
     }
 
-    /// A connection that was kept, the most recently used one.
+    /// A connection that was kept: the most recently used one of this processor, or of any.
     pub(crate) fn take_kept(&self) -> Option<Connection> {
-        let socket = self.kept().pop()?;
+        let socket = self.kept().take(current_processor())?;
         Some(Connection { socket, is_kept: true, may_keep: true })
     }
 
@@ -79,10 +80,10 @@ impl Link {
         }
     }
 
-    /// Keeps a connection for the next request.
-    pub(crate) fn keep(&self, connection: Connection) {
+    /// Keeps a connection for the next request; its daemon thread waits on this processor.
+    pub(crate) fn keep(&self, connection: Connection, processor: u16) {
         if connection.may_keep {
-            self.kept().push(connection.socket);
+            self.kept().put(connection.socket, processor);
         }
     }
 
@@ -91,7 +92,7 @@ impl Link {
         self.kept().retain(|socket| !socket::poll_readable(socket.as_fd(), 0).unwrap_or(true));
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<Arc<OwnedFd>>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

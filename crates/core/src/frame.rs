@@ -62,7 +62,7 @@ pub enum Kind {
     Log = 7,
     /// No response was begun: httpd answers with the status in `value`.
     Fail = 8,
-    /// The response is complete.
+    /// The response is complete. With [`KEEP`], `value` is the processor on which the daemon waits.
     End = 9,
     /// The response ends without being complete.
     Abort = 10,
@@ -147,7 +147,7 @@ pub struct Header {
     pub kind: Kind,
     /// [`LAST`], [`MORE`], [`KEEP`] or [`SOURCE`].
     pub flags: u8,
-    /// Level, status or number of attempts, by kind; otherwise 0.
+    /// Level, status, number of attempts or processor, by kind; otherwise 0.
     pub value: u16,
     /// Bytes of payload.
     pub length: u32,

@@ -12,6 +12,7 @@ use wsgi_core::{
     frame::{Extent, HEADER, Header, KEEP, Kind, Located, MAX_PAYLOAD, MORE, SOURCE},
     head::ResponseHead,
 };
+use wsgi_ipc::kept::current_processor;
 use wsgi_ipc::socket::TimedStream;
 
 use crate::clock;
@@ -132,7 +133,9 @@ impl<'a> Output<'a> {
     /// Ends a complete response on a connection that waits for the next request.
     pub(crate) fn end_and_keep(&mut self, took: &[u8]) -> Result<(), SendError> {
         self.check()?;
-        let header = Header::new(Kind::End, self.request_id, took.len()).with_flags(KEEP);
+        let header = Header::new(Kind::End, self.request_id, took.len())
+            .with_flags(KEEP)
+            .with_value(current_processor());
         self.send(&header.encode(), took)
     }
 

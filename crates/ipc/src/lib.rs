@@ -5,6 +5,7 @@
 
 pub mod beneath;
 pub mod inquiries;
+pub mod kept;
 pub mod logline;
 pub mod memory;
 pub mod process;
