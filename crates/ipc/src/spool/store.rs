@@ -32,8 +32,10 @@ impl Queue {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        if self.len() == 0 {
-            self.bytes.clear();
+        // A queue that is never quite empty would keep everything that was ever in it. What is moved
+        // is less than what was taken.
+        if self.start >= self.len() {
+            self.bytes.drain(..self.start);
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
@@ -159,6 +161,18 @@ mod tests {
         }
         assert_eq!(drain(&mut store), expected);
         assert!(store.is_empty() && !store.is_full());
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_keep_what_was_taken() {
+        let mut store = Store::new(Limits { memory: 1000, file: 0, make_file: no_file });
+        store.push(&[0; 300]).unwrap();
+        for _ in 0..1000 {
+            store.push(&[0; 200]).unwrap();
+            assert_eq!(store.take(&mut [0; 200]).unwrap(), 200);
+        }
+        let kept = store.memory.bytes.capacity();
+        assert!(kept < 4000, "{kept} bytes for 300");
     }
 
     #[test]
