@@ -28,6 +28,10 @@ use crate::{socket, temporary::TemporaryFile};
 /// by the taker. What it takes over is copied twice more: too much for peers that are merely busy.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Descriptors that are taken over at most: a response has one file. Whoever sends more could leave
+/// this process without descriptors for all others.
+const MOST_DESCRIPTORS: usize = 1;
+
 /// How much may be taken over.
 #[derive(Clone, Copy)]
 pub struct Limits {
@@ -184,6 +188,10 @@ impl Shared {
         while state.is_readable() {
             let State { descriptors, .. } = &mut *state;
             match socket::try_receive_with_descriptors(self.socket(), buffer, descriptors) {
+                Ok(_) if descriptors.len() > MOST_DESCRIPTORS => {
+                    descriptors.clear();
+                    state.ended = Some(Err(io::Error::other("too many descriptors")));
+                }
                 Ok(0) => state.ended = Some(Ok(())),
                 Ok(length) => {
                     let bytes = buffer.get(..length).unwrap_or_default();

@@ -91,6 +91,31 @@ fn descriptors_come_through() {
 }
 
 #[test]
+fn a_sender_of_many_descriptors_is_not_heard_any_more() {
+    let (own, peer) = pair();
+    let tap = Tap::new(Arc::clone(&own), LIMITS);
+    let file = File::open("/dev/null").unwrap();
+    for _ in 0..20 {
+        send_with_descriptor(peer.as_fd(), b"x", file.as_fd()).unwrap();
+    }
+    tap.wait(|| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while tap.shared.lock().ended.is_none() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let (mut bytes, mut descriptors) = ([0; 64], Vec::new());
+    let outcome = loop {
+        match tap.receive(&mut bytes, &mut descriptors) {
+            Some(Ok(length)) if length > 0 => {}
+            outcome => break outcome,
+        }
+    };
+    assert!(matches!(outcome, Some(Err(_))), "{outcome:?}");
+    assert!(descriptors.is_empty(), "{}", descriptors.len());
+}
+
+#[test]
 fn an_owner_that_gives_up_is_seen_at_once() {
     let (own, peer) = pair();
     let tap = Tap::new(Arc::clone(&own), LIMITS);
