@@ -34,6 +34,10 @@ const LONGEST_ANSWER: u64 = 16 << 20;
 /// Answers at most.
 const MOST_ANSWERS: usize = 10_000;
 
+/// Bytes of all answers: when there are so many, no more are taken. Memory that is to be an answer
+/// costs nothing whoever sends it.
+const MOST_BYTES: usize = 64 << 20;
+
 /// Clients that wait to be accepted at a control socket.
 const BACKLOG: i32 = 16;
 
@@ -54,14 +58,19 @@ pub fn ask(whom: BorrowedFd<'_>, question: &[u8], limit: Duration) -> io::Result
     // Only who answers has it now: when nobody has, that is seen.
     drop(theirs);
     let mut answers = Answers::default();
-    while answers.all.len() < MOST_ANSWERS {
+    let mut bytes = 0;
+    while answers.all.len() < MOST_ANSWERS && bytes < MOST_BYTES {
         let rest = end.saturating_duration_since(Instant::now());
         let rest = i32::try_from(rest.as_millis()).unwrap_or(i32::MAX);
         if !socket::poll_readable(ours.as_fd(), rest)? {
             break;
         }
         match socket::receive_packet(ours.as_fd(), MARK.len()) {
-            Ok(Some((_, descriptors))) => answers.all.extend(descriptors.first().and_then(read)),
+            Ok(Some((_, descriptors))) => {
+                let answer = descriptors.first().and_then(read);
+                bytes += answer.as_ref().map_or(0, Vec::len);
+                answers.all.extend(answer);
+            }
             Ok(None) => {
                 answers.is_complete = true;
                 break;
@@ -209,6 +218,24 @@ mod tests {
         });
         let answers = ask(askers.as_fd(), b"who?", LONG).unwrap();
         assert_eq!(answers.all, [b"good"]);
+        answering.join().unwrap();
+    }
+
+    #[test]
+    fn who_answers_cannot_take_all_memory_of_the_one_who_asks() {
+        let (askers, asked) = socket::pair().unwrap();
+        let answering = thread::spawn(move || {
+            let Asked::Question(_, answers) = take(asked.as_fd()) else { panic!() };
+            let memory = rustix::fs::memfd_create("sparse", MemfdFlags::CLOEXEC).unwrap();
+            rustix::fs::ftruncate(&memory, LONGEST_ANSWER).unwrap();
+            (0..20)
+                .filter(|_| socket::send_packet(answers.as_fd(), MARK, &[memory.as_fd()]).is_ok())
+                .count()
+        });
+        let answers = ask(askers.as_fd(), b"who?", LONG).unwrap();
+        let bytes: usize = answers.all.iter().map(Vec::len).sum();
+        assert!(bytes <= MOST_BYTES && !answers.is_complete, "{bytes}");
+        drop(askers);
         answering.join().unwrap();
     }
 
