@@ -5,7 +5,7 @@
 //! takes this command's place, so that whoever started it deals with httpd itself.
 
 use std::io::{IsTerminal, stdin, stdout};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -77,7 +77,8 @@ impl Front<'_> {
             if let Some(status) = self.server.ended()? {
                 return Err(ended(self.site, status, &mut self.log));
             }
-            if !is_ready && listens(self.site) {
+            let listen = &self.site.options.listen;
+            if !is_ready && listens(listen.host.as_deref(), listen.port) {
                 is_ready = true;
                 let urls = terminal::strong(&self.site.urls().join(" "));
                 terminal::say(&format!("Serving at {urls}  (Ctrl-C ends it)"));
@@ -120,11 +121,18 @@ pub(crate) fn become_httpd(words: &[std::ffi::OsString]) -> Result<ExitCode> {
 }
 
 /// Whether somebody listens where the server is to.
-fn listens(site: &Site) -> bool {
-    let listen = &site.options.listen;
-    let host = listen.host.as_deref().and_then(|host| host.parse::<IpAddr>().ok());
-    let host = host.filter(|host| !host.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into());
-    TcpStream::connect_timeout(&SocketAddr::new(host, listen.port), LOOK).is_ok()
+fn listens(host: Option<&str>, port: u16) -> bool {
+    let named = (host.unwrap_or("0.0.0.0"), port).to_socket_addrs();
+    // One that stands for all addresses is none to go to.
+    let reachable = named.into_iter().flatten().map(|mut address| {
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        address
+    });
+    reachable.into_iter().any(|address| TcpStream::connect_timeout(&address, LOOK).is_ok())
 }
 
 /// The error for an httpd that ended by itself.
@@ -159,4 +167,26 @@ pub(crate) fn check(site: &Site) -> Result<()> {
     }
     refusal::warnings(&text).for_each(terminal::warning);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_is_found_by_whatever_the_host_is_called() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in [None, Some("127.0.0.1"), Some("0.0.0.0"), Some("localhost")] {
+            assert!(listens(host, port), "{host:?}");
+        }
+        for host in ["127.0.0.2", "no such name"] {
+            assert!(!listens(Some(host), port), "{host}");
+        }
+        if let Ok(listener) = TcpListener::bind("[::1]:0") {
+            assert!(listens(Some("::"), listener.local_addr().unwrap().port()));
+        }
+    }
 }
