@@ -5,6 +5,7 @@ mod show;
 
 use std::env;
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -101,11 +102,11 @@ fn socket(place: &Where) -> Result<PathBuf> {
     if let Some(root) = &place.server_root {
         return Ok(root.join("httpd.wsgi"));
     }
-    let own = site::usual_root(place.host.as_deref(), place.port).join("httpd.wsgi");
-    let known = [own].into_iter().chain(SYSTEM.iter().map(PathBuf::from));
-    let tried: Vec<PathBuf> = known.collect();
-    match tried.iter().find(|path| is_socket(path)) {
-        Some(path) => Ok(path.clone()),
+    let own = site::usual_root(place.host.as_deref(), place.port);
+    let own = is_ours(&own).then(|| own.join("httpd.wsgi"));
+    let mut known = own.into_iter().chain(SYSTEM.iter().map(PathBuf::from));
+    match known.find(|path| is_socket(path)) {
+        Some(path) => Ok(path),
         None => bail!(
             "no running server found for port {} (in {}) nor in /run: name its --port, --server-root or \
              --socket",
@@ -115,7 +116,13 @@ fn socket(place: &Where) -> Result<PathBuf> {
     }
 }
 
+/// Whether a folder was made by this user: in the temporary directory anybody may make one of that
+/// name, and answer there.
+fn is_ours(folder: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    folder.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == own)
+}
+
 fn is_socket(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
     path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
