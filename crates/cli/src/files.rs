@@ -155,7 +155,12 @@ fn put(path: &Path, text: &str, mode: u32) -> Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         fs::rename(&temporary, path)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    let written = write();
+    if written.is_err() {
+        // In a container the next start may have the same process number.
+        fs::remove_file(&temporary).ok();
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -185,6 +190,15 @@ mod tests {
         put(&path, "two", 0o600).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("httpd.conf");
+        fs::create_dir(&path).unwrap();
+        put(&path, "text", 0o600).unwrap_err();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
