@@ -40,6 +40,8 @@ pub(crate) fn python_home(given: Option<&Path>) -> Option<PathBuf> {
         .map(Path::to_path_buf)
         .or_else(|| named("VIRTUAL_ENV"))
         .or_else(|| named(CALLER))
+        // Links stay: a venv knows itself by the path of its python.
+        .map(|home| std::path::absolute(&home).unwrap_or(home))
         // The system's own is what the module takes anyhow.
         .filter(|home| home != Path::new("/usr"))
 }

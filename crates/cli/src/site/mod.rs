@@ -5,8 +5,8 @@ mod account;
 mod certificate;
 mod ports;
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
+use std::{env, io};
 
 use anyhow::{Context, Result, bail};
 use wsgi_httpd::{Httpd, User, Wanted};
@@ -47,11 +47,16 @@ pub(crate) struct Site {
 
 impl Site {
     /// Decides everything.
-    pub(crate) fn new(options: Server) -> Result<Self> {
+    pub(crate) fn new(mut options: Server) -> Result<Self> {
+        // httpd takes a path that is not complete for one below the server's folder.
+        if let Some(given) = &mut options.content.document_root {
+            folder(Some(given), "--document-root")?;
+            *given = path::absolute(&*given)?;
+        }
         let installation = Installation::find()?;
         let httpd = Httpd::find(&Wanted {
-            program: options.layout.httpd_executable.clone(),
-            modules: options.layout.modules_directory.clone(),
+            program: options.layout.httpd_executable.as_deref().map(program).transpose()?,
+            modules: options.layout.modules_directory.as_deref().map(path::absolute).transpose()?,
             apxs: None,
         })?;
         let account = account::account(&options)?;
@@ -178,11 +183,16 @@ fn folder(given: Option<&Path>, option: &str) -> Result<PathBuf> {
     }
 }
 
+/// A program as a full path, unless it is a name to be looked for.
+fn program(given: &Path) -> io::Result<PathBuf> {
+    if given.components().count() > 1 { path::absolute(given) } else { Ok(given.to_path_buf()) }
+}
+
 fn root(options: &Server) -> Result<PathBuf> {
     let Some(given) = &options.layout.server_root else {
         return Ok(usual_root(options.listen.host.as_deref(), options.listen.port));
     };
-    std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))
+    path::absolute(given).with_context(|| format!("cannot use {}", given.display()))
 }
 
 /// The server root where none is named.
