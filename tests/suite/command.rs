@@ -29,10 +29,9 @@ one! {
         write(path, "files/favicon.ico", "icon");
         write(path, "files/with space/a.txt", "a text");
         write(path, "else/other.txt", "aliased");
-        let (root, other) = (path.join("files"), path.join("else"));
+        let other = path.join("else");
         let served = Served::start(path, &[
-            &script, "--document-root", root.to_str().unwrap(),
-            "--url-alias", "/other", other.to_str().unwrap(),
+            &script, "--document-root", "files", "--url-alias", "/other", other.to_str().unwrap(),
         ]);
         assert_eq!(served.get("/").ok(), "hello from |/");
         assert_eq!(served.get("/some/where?q").ok(), "hello from |/some/where");
@@ -141,9 +140,38 @@ one! {
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello from |/a"));
         assert!(answer.head.to_lowercase().contains("strict-transport-security: max-age=60"));
         assert_eq!(answer.version, "2");
-        let moved = served.get_as("/b?c=d", &[("Host", "localhost")]);
-        let target = format!("https://localhost:{number}/b?c=d");
-        assert_eq!((moved.status(), moved.header("Location")), (301, Some(target.as_str())));
+        for url in ["/b?c=d", "/a%20b%3Fc/%c3%a4?d=%20e", "/a%0d%0aX-Own:%201"] {
+            let moved = served.get_as(url, &[("Host", "localhost")]);
+            let target = format!("https://localhost:{number}{url}");
+            assert_eq!((moved.status(), moved.header("Location")), (301, Some(target.as_str())));
+        }
+    }
+
+    fn start_server_takes_paths_from_where_it_is_called() {
+        needs_command!();
+        let folder = folder();
+        let path = folder.path();
+        let script = write(path, "app.wsgi", "
+import sys
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [sys.prefix.encode()]
+");
+        write(path, "files/own.txt", "a file");
+        write(path, "files/.htaccess", "AddType text/own .txt");
+        write(path, "files/.htpasswd", "spy:hash");
+        write(path, "home/pyvenv.cfg", "home = /usr/bin\n");
+        fs::create_dir(path.join("home/bin")).unwrap();
+        std::os::unix::fs::symlink("/usr/bin/python3", path.join("home/bin/python3")).unwrap();
+        let served = Served::start(path, &[
+            &script, "--document-root", "files", "--python-home", "home", "--allow-override", "FileInfo",
+        ]).expect("AH01630");
+        assert_eq!(served.get("/").ok(), path.join("home").display().to_string());
+        let file = served.get("/own.txt");
+        assert_eq!((file.status(), file.header("Content-Type")), (200, Some("text/own")));
+        for hidden in ["/.htaccess", "/.htpasswd"] {
+            assert_eq!(served.get(hidden).status(), 403, "{hidden}");
+        }
     }
 
     fn start_server_answers_to_its_names_only() {

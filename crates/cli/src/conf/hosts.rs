@@ -76,12 +76,13 @@ fn own_content(site: &Site, lines: &mut Lines, is_tls: bool) -> Result<()> {
     content::write(site, lines)
 }
 
-/// From HTTP to HTTPS, under the name that the client used.
+/// From HTTP to HTTPS, under the name that the client used, to what the client wrote: in REQUEST_URI
+/// its escapes are gone.
 fn redirect(lines: &mut Lines, https: u16) -> Result<()> {
     let port = if https == 443 { String::new() } else { format!(":{https}") };
     lines.raw("RewriteEngine On");
-    lines
-        .raw(&format!("RewriteRule ^ https://%{{SERVER_NAME}}{port}%{{REQUEST_URI}} [R=301,L,NE]"));
+    lines.raw(r#"RewriteCond %{THE_REQUEST} "^\S+ (?:[a-zA-Z]+://[^/ ]*)?(/[^?\s]*)""#);
+    lines.raw(&format!("RewriteRule ^ https://%{{SERVER_NAME}}{port}%1 [R=301,L,NE]"));
     Ok(())
 }
 

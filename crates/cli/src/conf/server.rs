@@ -197,6 +197,8 @@ pub(crate) fn defaults(site: &Site, lines: &mut Lines) -> Result<()> {
         lines.raw("AllowOverride None\nRequire all denied");
         Ok(())
     })?;
+    // A document root may have .htaccess and .htpasswd.
+    lines.raw("<FilesMatch \"^\\.ht\">\n    Require all denied\n</FilesMatch>");
     if site.options.content.compress_responses {
         lines.raw(
             "AddOutputFilterByType DEFLATE text/plain text/html text/xml text/css text/javascript \
