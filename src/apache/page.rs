@@ -95,4 +95,83 @@ impl<'r> Request<'r> {
         let Some(client) = address(self.client_address()) else { return false };
         client.to_canonical().is_loopback() || address(self.local_address()) == Some(client)
     }
+
+    /// Whether a `SetHandler` of the server's own configuration has set the request's handler, and
+    /// none of a .htaccess file.
+    pub(crate) fn has_handler_of_server(self) -> bool {
+        let record = self.record();
+        // SAFETY: the vector of a live request.
+        let Some(core) = (unsafe { core_of(record.per_dir_config) }) else { return false };
+        let chosen = core.expr_handler;
+        if chosen.is_null() || !self.has_handler(chosen) {
+            return false;
+        }
+        let mut file = record.htaccess;
+        // SAFETY: null or what httpd has read for this request.
+        while let Some(read) = unsafe { file.as_ref() } {
+            // SAFETY: the vector of a file that was read; null where there was none.
+            if unsafe { sets_handler(read.htaccess, chosen) } {
+                return false;
+            }
+            file = read.next;
+        }
+        true
+    }
+
+    /// Whether the request's handler is what this expression comes to: something else than
+    /// SetHandler may have set it.
+    fn has_handler(self, expression: *const ffi::ap_expr_info_t) -> bool {
+        let mut problem = std::ptr::null();
+        // SAFETY: a live request and an expression of its configuration; gives a string of the
+        // request's pool or null.
+        let value = unsafe { ffi::ap_expr_str_exec(self.as_ptr(), expression, &raw mut problem) };
+        let handler = self.record().handler;
+        if value.is_null() || handler.is_null() {
+            return false;
+        }
+        // SAFETY: a string of the request's pool.
+        let value = unsafe { CStr::from_ptr(value) };
+        // SAFETY: not null, and a string that lives as long as the request.
+        let handler = unsafe { CStr::from_ptr(handler) };
+        // httpd has made small letters of it.
+        value.to_bytes().eq_ignore_ascii_case(handler.to_bytes())
+    }
+}
+
+/// What the core module keeps in a vector.
+///
+/// # Safety
+/// `vector` is null or one of a live configuration, which outlives the answer.
+unsafe fn core_of<'v>(vector: *const ffi::ap_conf_vector_t) -> Option<&'v ffi::core_dir_config> {
+    if vector.is_null() {
+        return None;
+    }
+    // SAFETY: see above; core has a record in every vector, or none yet.
+    let core = unsafe { ffi::ap_get_core_module_config(vector) };
+    // SAFETY: as above.
+    unsafe { core.cast::<ffi::core_dir_config>().as_ref() }
+}
+
+/// Whether this very expression was set by a `SetHandler` in `vector`, or in a section in it.
+///
+/// # Safety
+/// As for [`core_of`].
+unsafe fn sets_handler(
+    vector: *const ffi::ap_conf_vector_t,
+    chosen: *const ffi::ap_expr_info_t,
+) -> bool {
+    // SAFETY: by the contract of this function.
+    let Some(core) = (unsafe { core_of(vector) }) else { return false };
+    core.expr_handler.cast_const() == chosen
+        || [core.sec_file, core.sec_if].into_iter().any(|sections| {
+            // SAFETY: null or an array of the vectors of sections.
+            let Some(sections) = (unsafe { sections.as_ref() }) else { return false };
+            let first = sections.elts.cast::<*const ffi::ap_conf_vector_t>();
+            (0..usize::try_from(sections.nelts).unwrap_or_default()).any(|place| {
+                // SAFETY: one of the array's elements.
+                let section = unsafe { *first.wrapping_add(place) };
+                // SAFETY: the vector of a section.
+                unsafe { sets_handler(section, chosen) }
+            })
+        })
 }

@@ -11,11 +11,12 @@ use crate::{
 /// Refuses whoever may not.
 pub(super) fn check(request: Request<'_>) -> Result<(), Failure> {
     // httpd has carried out the Require lines that there are before it called a handler.
-    if request.is_from_here() || request.server().is_some_and(is_guarded) {
+    let is_guarded = || request.has_handler_of_server() && request.server().is_some_and(is_guarded);
+    if request.is_from_here() || is_guarded() {
         return Ok(());
     }
     let text = "wsgi-status answers only clients on this machine, because there is no Require \
-                beside \"SetHandler wsgi-status\"";
+                beside \"SetHandler wsgi-status\" in the server's configuration";
     Err(Failure::new(403, 1051, text))
 }
 

@@ -244,6 +244,35 @@ one! {
         assert_eq!(from(&server, "/wsgi-status?json", "192.0.2.7"), 403);
     }
 
+    fn an_htaccess_file_cannot_borrow_the_require_of_the_server() {
+        ours!("has no such handler");
+        let server = Httpd::with(
+            "WSGIDaemonProcess app\n<Location /guarded>\nSetHandler wsgi-status\nRequire ip 192.0.2.7\n\
+             </Location>\nAlias /user @root@/user\n<Directory @root@/user>\nAllowOverride FileInfo\n</Directory>",
+        )
+        .modules(&["remoteip", "authz_host"])
+        .more(ELSEWHERE)
+        .file("user/plain/.htaccess", "SetHandler wsgi-status\n")
+        .file("user/files/.htaccess", "<Files page.*>\nSetHandler wsgi-status\n</Files>\n")
+        .file("user/mime/.htaccess", "AddHandler wsgi-status .html\n")
+        .file("user/if/.htaccess", "<If \"true\">\nSetHandler wsgi-status\n</If>\n")
+        .file("user/plain/page.html", "")
+        .file("user/files/page.html", "")
+        .file("user/mime/page.html", "")
+        .file("user/if/page.html", "")
+        .start();
+        server.expect_log("WSGI1051");
+        let from = |address: &str, target: &str| {
+            server.request("GET", target, &[("X-Forwarded-For", address)], b"").status()
+        };
+        assert_eq!(from("192.0.2.7", "/guarded?json"), 200);
+        for folder in ["plain", "files", "mime", "if"] {
+            let target = format!("/user/{folder}/page.html?json");
+            assert_eq!(server.get(&target).status(), 200, "{target} from this machine");
+            assert_eq!(from("192.0.2.8", &target), 403, "{target}");
+        }
+    }
+
     fn the_page_brings_all_it_needs_and_lets_nothing_else_in() {
         ours!("has no such handler");
         let server = serving("threads=2");
