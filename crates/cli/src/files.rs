@@ -93,8 +93,9 @@ fn script(site: &Site) -> Option<String> {
         }
         (Application::Paste(path), _) => Some(format!(
             "\"\"\"A Paste application for httpd; written by mod-wsgi-rs, anew at each start.\"\"\"\n\n\
-             from paste.deploy import loadapp\n\napplication = loadapp({:?})\n",
-            format!("config:{}", path.display())
+             from paste.deploy import loadapp\n\napplication = loadapp({})\n",
+            // A string of JSON is one of Python.
+            serde_json::Value::from(format!("config:{}", path.display()))
         )),
         _ => None,
     }

@@ -243,6 +243,8 @@ pub(crate) fn proxy(lines: &mut Lines, path: &str, url: &str) -> Result<()> {
         lines.raw("Require all granted");
         lines.raw("RequestHeader set X-Forwarded-Port expr=%{SERVER_PORT}");
         lines.raw("RequestHeader set X-Forwarded-Scheme https \"expr=%{HTTPS} == 'on'\"");
+        // Not what a client says of itself.
+        lines.raw("RequestHeader unset X-Forwarded-Scheme \"expr=%{HTTPS} != 'on'\"");
         if !bare.is_empty() {
             lines.put("RequestHeader", &[&"set", &"X-Forwarded-Prefix", &bare])?;
         }
