@@ -44,6 +44,7 @@ mod many;
 mod mapping;
 mod merging;
 mod metrics;
+mod openmetrics;
 mod output;
 mod ownership;
 mod packages;
