@@ -49,6 +49,16 @@ fn assert_says(line: &str, parts: &[&str]) {
 }
 
 one! {
+    fn options_that_are_not_here_are_explained() {
+        needs_command!();
+        let folder = folder();
+        let script = script(folder.path());
+        let line = refuses(folder.path(), &[&script, "--enable-gdb"]);
+        assert_says(&line, &["no --enable-gdb", "gdb -p", "mod-wsgi-rs status"]);
+        let line = refuses(folder.path(), &[&script, "--service-log-file", "a", "b"]);
+        assert_says(&line, &["no --service-log-file", "error log"]);
+    }
+
     fn an_unknown_application() {
         needs_command!();
         let folder = folder();

@@ -36,10 +36,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use options::Cli;
+use options::{Cli, absent};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => match absent::explain(&error) {
+            Some(text) => {
+                terminal::error(&text);
+                return ExitCode::FAILURE;
+            }
+            // Help, too, is an error to clap; it prints and ends as it should.
+            None => error.exit(),
+        },
+    };
     match command::run(cli.command) {
         Ok(code) => code,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! The command line: every command and option with its help, and nothing else. What an option
 //! becomes is decided in `site` and `conf`.
 
+pub(crate) mod absent;
 mod application;
 mod capacity;
 mod content;
