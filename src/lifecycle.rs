@@ -92,9 +92,10 @@ impl ChildHook for ChildStart {
 
     fn run(server: Server<'static>, pool: Pool<'static>) {
         process::remember_child();
+        let control = supervisor::unattended(server);
         supervisor::leave_to_child(server);
         if let Some(main) = main_of(server) {
-            handler::child_start(server, main, pool);
+            handler::child_start(server, main, control, pool);
         }
     }
 }

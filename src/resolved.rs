@@ -25,7 +25,7 @@ use wsgi_core::{
 use crate::{
     apache::{Server, library, log, module::MainState, mpm, process, text::c_string, tree},
     facts::HttpdFacts,
-    supervisor::{Inquirer, Link},
+    supervisor::{Board, Inquirer, Link},
 };
 
 /// Seconds between reports of WSGITelemetryService.
@@ -51,6 +51,8 @@ pub(crate) struct Resolved {
     pub(crate) access_log_asks: bool,
     /// Whether ErrorLogFormat does.
     pub(crate) error_log_asks: bool,
+    /// Where children tell what they run embedded, where they can.
+    pub(crate) board: OnceLock<Board>,
     /// How children ask the supervisor; set when there is one.
     pub(crate) inquirer: OnceLock<Inquirer>,
 }
@@ -160,6 +162,7 @@ impl Resolved {
                 gid: site.own.gid,
                 groups: groups_of(&site.own),
             },
+            board: OnceLock::new(),
             inquirer: OnceLock::new(),
             restricts_embedded: typed.restrict_embedded.unwrap_or(false),
             ignores_case: typed.case_sensitivity == Some(false),

@@ -53,13 +53,15 @@ impl PythonHost {
         HOST.get().copied()
     }
 
-    /// Answers a request.
-    pub(crate) fn serve(self, exchange: &dyn Exchange, head: &[u8]) -> Outcome {
+    /// Answers a request in the thread with this number.
+    pub(crate) fn serve(self, exchange: &dyn Exchange, thread: u32, head: &[u8]) -> Outcome {
         let _running = Running::enter();
+        let activity = exchange.activity().map_or(std::ptr::null(), std::ptr::from_ref);
         let exchange: *const &dyn Exchange = &raw const exchange;
-        // SAFETY: a table of our ABI; exchange and head are live during the call.
-        let status =
-            unsafe { (self.0.serve)(exchange.cast_mut().cast(), head.as_ptr(), head.len()) };
+        let (place, start, length) = (exchange.cast_mut().cast(), head.as_ptr(), head.len());
+        // SAFETY: a table of our ABI; exchange, what it says it does, and head are live during
+        // the call.
+        let status = unsafe { (self.0.serve)(place, activity, thread, start, length) };
         match status {
             served::COMPLETED => Outcome::Completed,
             served::TRUNCATED => Outcome::Truncated,

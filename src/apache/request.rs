@@ -76,6 +76,8 @@ impl<'r> Request<'r> {
         protocol = protocol;
         /// The request line.
         request_line = the_request;
+        /// The URI as sent, without what a proxy's may have before its path.
+        unparsed_uri = unparsed_uri;
         /// The host the client asked for.
         hostname = hostname;
     }

@@ -1,17 +1,21 @@
 //! Applications in httpd's own children.
 
 use std::{
+    cell::Cell,
     ffi::c_void,
     os::fd::BorrowedFd,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
 use wsgi_core::{
+    activity::{Activity, Doing},
     control::{self, EngineSpec},
     exchange::{BodyError, Exchange, Outcome, Pace, SendError, Source},
     head::ResponseHead,
     level::Level,
 };
+use wsgi_ipc::{clock::nanoseconds, scoreboard::Subject};
 
 use super::flusher::{self, DELAY, Flush};
 use crate::{
@@ -21,7 +25,7 @@ use crate::{
         exclusive::{Exclusive, Shared},
         hook::Status,
         log,
-        module::MainState,
+        module::{self, MainState},
         pool::Pool,
         process,
         python_host::PythonHost,
@@ -31,6 +35,7 @@ use crate::{
         subject,
     },
     resolved::Embedded,
+    supervisor::Running,
 };
 
 /// How long the interpreters of a child may take to end; httpd itself kills children that take
@@ -43,10 +48,21 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<
     let Some(embedded) = &resolved.embedded else { return };
     match start(embedded) {
         Ok(()) => {
+            if let Some(board) = resolved.board.get() {
+                board.child_start();
+            }
             let child = process::own_pid();
             pool.at_end(Box::new(move || {
-                if let Some(host) = PythonHost::get().filter(|_| process::own_pid() == child) {
+                if process::own_pid() != child {
+                    return;
+                }
+                if let Some(host) = PythonHost::get() {
                     host.stop(LONGEST_STOP);
+                }
+                let main = module::server_state(server).map(module::ServerState::main_handle);
+                let resolved = main.and_then(|main| main.resolved.get());
+                if let Some(board) = resolved.and_then(|resolved| resolved.board.get()) {
+                    board.child_end();
                 }
             }));
         }
@@ -83,16 +99,55 @@ pub(super) fn run(job: &Job<'_>) -> Result<Status, Failure> {
     let stored = read_first(job)?;
     let length = stored.as_ref().map(Stored::length);
     let head = encode_head(job, length, Transfer::default());
-    let exchange =
-        ApacheExchange(Exclusive::of_request(request, |request| Side::open(job, request, stored))?);
+    let side = Exclusive::of_request(request, |request| Side::open(job, request, stored))?;
     notes::set_context(job);
+    let (thread, mut running) = (thread_number(), None);
+    if let Some(board) = job.resolved.board.get() {
+        running = board.begin(thread, seen(job));
+    }
+    let activity = running.as_ref().map(Running::activity);
+    let exchange = ApacheExchange { side, activity };
     let start = job.resolved.access_log_asks.then(Instant::now);
-    let outcome = host.serve(&exchange, &head);
+    let outcome = host.serve(&exchange, thread, &head);
     if let Some(start) = start {
         notes::set_own(job, start.elapsed());
     }
-    let side = exchange.0.take().ok_or_else(|| Failure::internal("exchange without request"))?;
-    Ok(side.finish(outcome))
+    let taken = exchange.side.take();
+    let side = taken.ok_or_else(|| Failure::internal("exchange without request"))?;
+    let (status, sent) = sending(activity, || side.finish(outcome));
+    if let Some(running) = &mut running {
+        running.status = sent;
+    }
+    Ok(status)
+}
+
+/// What those who look on are told about the request.
+fn seen<'j>(job: &'j Job<'_>) -> Subject<'j> {
+    Subject {
+        method: job.request.method().unwrap_or_default().to_bytes(),
+        uri: job.request.unparsed_uri().unwrap_or_default().to_bytes(),
+        application_group: job.choice.application_group.as_bytes(),
+    }
+}
+
+/// Number of this thread among the child's request threads, from 1.
+fn thread_number() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    thread_local! {
+        static OWN: Cell<u32> = const { Cell::new(0) };
+    }
+    if OWN.get() == 0 {
+        OWN.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    OWN.get()
+}
+
+/// Sends, as those who look on see it.
+fn sending<T>(activity: Option<&Activity>, send: impl FnOnce() -> T) -> T {
+    match activity {
+        Some(activity) => activity.sending(nanoseconds, send),
+        None => send(),
+    }
 }
 
 /// The request's body, where it is read before the application runs.
@@ -120,7 +175,11 @@ enum Intake<'r> {
 }
 
 /// A request served in this child.
-struct ApacheExchange<'r>(Exclusive<'r, Side<'static>>);
+struct ApacheExchange<'r> {
+    side: Exclusive<'r, Side<'static>>,
+    /// What its thread does.
+    activity: Option<&'r Activity>,
+}
 
 /// httpd's side of the request: one thread at a time.
 struct Side<'r> {
@@ -131,6 +190,8 @@ struct Side<'r> {
     flushed: Option<Instant>,
     /// Whether the flusher will look.
     is_scheduled: bool,
+    /// The application's status; 0 before it has one.
+    status: u16,
 }
 
 impl<'r> Side<'r> {
@@ -145,18 +206,22 @@ impl<'r> Side<'r> {
         let responder =
             Responder::new(request, job.choice.error_override, job.choice.enable_sendfile)
                 .ok_or_else(|| Failure::internal("no output brigade"))?;
-        Ok(Self { request, body, responder, flushed: None, is_scheduled: false })
+        Ok(Self { request, body, responder, flushed: None, is_scheduled: false, status: 0 })
     }
 
-    fn finish(self, outcome: Outcome) -> Status {
+    /// Ends the response; what httpd is told, and the response's status.
+    fn finish(self, outcome: Outcome) -> (Status, u16) {
+        let failed = |status| (Status::Http(status), status);
         match outcome {
-            Outcome::Completed => self.responder.complete(),
-            Outcome::Truncated => self.responder.truncate(),
+            Outcome::Completed => (self.responder.complete(), self.status),
+            Outcome::Truncated => (self.responder.truncate(), self.status),
             // The head has left: all that can be said is that the response is not complete.
-            Outcome::Failed(_) if self.responder.has_begun() => self.responder.truncate(),
-            Outcome::Failed(status) => Status::Http(self.responder.failure_status(status)),
+            Outcome::Failed(_) if self.responder.has_begun() => {
+                (self.responder.truncate(), self.status)
+            }
+            Outcome::Failed(status) => failed(self.responder.failure_status(status)),
             // Embedded engines run a changed script again instead.
-            Outcome::Stale => Status::Http(500),
+            Outcome::Stale => failed(500),
         }
     }
 
@@ -210,6 +275,11 @@ impl<'r> Side<'r> {
         Ok(())
     }
 
+    /// Writes a block if that does not leave yet.
+    fn hold(&mut self, block: &[u8]) -> Option<Result<(), SendError>> {
+        self.responder.holds(block.len()).then(|| self.responder.write(block, Pace::More))
+    }
+
     /// Whether nothing of the request's body is left with the client.
     fn is_complete(&self) -> bool {
         match &self.body {
@@ -253,7 +323,12 @@ impl Flush for Pending {
 
 impl ApacheExchange<'_> {
     fn with<T>(&self, action: impl FnOnce(&mut Side<'static>) -> T) -> Result<T, SendError> {
-        self.0.lock().as_mut().map(action).ok_or(SendError::ClientGone)
+        self.side.lock().as_mut().map(action).ok_or(SendError::ClientGone)
+    }
+
+    /// The same for what is sent.
+    fn send<T>(&self, action: impl FnOnce(&mut Side<'static>) -> T) -> Result<T, SendError> {
+        self.with(|side| sending(self.activity, || action(side)))
     }
 }
 
@@ -261,8 +336,12 @@ impl Exchange for ApacheExchange<'_> {
     fn begin(&self) {}
 
     fn read_body(&self, buffer: &mut [u8]) -> Result<usize, BodyError> {
-        self.with(|side| side.read(buffer))
-            .map_err(|error| BodyError { reason: error.to_string() })?
+        let mut read = || self.with(|side| side.read(buffer));
+        let result = match self.activity {
+            Some(activity) => activity.during(Doing::Reading, read),
+            None => read(),
+        };
+        result.map_err(|error| BodyError { reason: error.to_string() })?
     }
 
     fn seek_body(&self, position: u64) -> Result<(), BodyError> {
@@ -275,16 +354,25 @@ impl Exchange for ApacheExchange<'_> {
     }
 
     fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
-        self.with(|side| side.responder.head(head))
+        self.with(|side| {
+            side.status = head.status;
+            side.responder.head(head);
+        })
     }
 
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError> {
-        self.with(|side| {
+        // What is only put by takes no time worth looking at a clock for.
+        if pace == Pace::More
+            && let Some(held) = self.with(|side| side.hold(block))?
+        {
+            return held;
+        }
+        self.send(|side| {
             if pace == Pace::More || side.is_scheduled {
                 return side.write(block, Pace::More);
             }
             let is_burst = side.flushed.is_some_and(|last| last.elapsed() < DELAY);
-            if is_burst && flusher::schedule(Box::new(Pending(self.0.share()))) {
+            if is_burst && flusher::schedule(Box::new(Pending(self.side.share()))) {
                 side.is_scheduled = true;
                 return side.write(block, Pace::More);
             }
@@ -294,7 +382,11 @@ impl Exchange for ApacheExchange<'_> {
     }
 
     fn send_file(&self, file: BorrowedFd<'_>, offset: u64, length: u64) -> Result<(), SendError> {
-        self.with(|side| side.responder.write_file(file, offset, length))?
+        self.send(|side| side.responder.write_file(file, offset, length))?
+    }
+
+    fn activity(&self) -> Option<&Activity> {
+        self.activity
     }
 
     fn request_record(&self) -> *mut c_void {

@@ -1,6 +1,6 @@
 //! The content handler: `checks` and `ownership` decide whether a request may run, `embedded` and
 //! `daemon` run it; `flusher` sends what an embedded application has produced when it pauses.
-//! `answers` is for daemons that ask.
+//! `answers` is for daemons that ask, and for operators where nobody else answers them.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.
@@ -12,7 +12,7 @@ mod embedded;
 mod flusher;
 mod ownership;
 
-use std::{ffi::CStr, time::Instant};
+use std::{ffi::CStr, os::fd::OwnedFd, time::Instant};
 
 use wsgi_core::{
     directives::{HandlerScript, Scoped},
@@ -58,8 +58,13 @@ impl RequestHook for Handle {
 }
 
 /// Starts what a child needs before its first request.
-pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<'static>) {
-    answers::child_start(server, main);
+pub(crate) fn child_start(
+    server: Server<'static>,
+    main: &'static MainState,
+    control: Option<OwnedFd>,
+    pool: Pool<'static>,
+) {
+    answers::child_start(server, main, control);
     embedded::child_start(server, main, pool);
 }
 

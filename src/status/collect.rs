@@ -36,14 +36,20 @@ pub(super) fn report(request: Request<'_>) -> Report {
         totals: group.link.get().map(|link| link.tallies.totals()).unwrap_or_default(),
     });
     let counted: Vec<Counted> = counted.collect();
-    if counted.is_empty() {
-        return Report::new(counted, Vec::new(), time, None);
+    let mut report = match counted.is_empty() {
+        true => Report::new(counted, Vec::new(), time, None),
+        false => of_daemons(resolved, counted, time),
+    };
+    if let Some(board) = resolved.board.get()
+        && let Some(embedded) = board.report()
+    {
+        report.add_embedded(embedded, board.totals());
     }
-    let (mut answers, problem) = ask(resolved, &Inquiry::Status, PATIENCE);
-    // The first answer is the supervisor's; nobody else knows the groups.
-    let mut is_first = true;
-    answers
-        .retain(|answer| std::mem::take(&mut is_first) || !matches!(answer, Answer::Groups { .. }));
+    report
+}
+
+fn of_daemons(resolved: &Resolved, counted: Vec<Counted>, time: f64) -> Report {
+    let (answers, problem) = ask(resolved, &Inquiry::Status, PATIENCE);
     Report::new(counted, answers, time, problem)
 }
 

@@ -1,4 +1,4 @@
-//! What is to be seen of daemon groups: the handler `wsgi-status` with its page, JSON and metrics,
+//! What is to be seen of daemon groups and of embedded applications: the handler `wsgi-status` with its page, JSON and metrics,
 //! and the module's part of httpd's own server-status.
 //!
 //! * `access`: who may see it.

@@ -151,7 +151,7 @@ class GroupView {
     this.ended = table("Ended processes", ["Process", "When", "Reason", "How", "Age", "Requests"]);
     this.reasons = make("p");
     this.element = make("section", { className: "group" },
-      make("div", { className: "title" }, make("h2", { textContent: name }), this.badge), this.reason,
+      make("div", { className: "title" }, make("h2", { textContent: name || "Embedded in httpd" }), this.badge), this.reason,
       make("div", { className: "figures" }, ...Object.values(this.figures).map((figure) => figure.element)),
       make("div", { className: "charts" }, ...Object.values(this.charts).map((chart) => chart.element),
         ...Object.values(this.bars).map((chart) => chart.element)),
@@ -165,7 +165,7 @@ class GroupView {
     const ended = Object.values(group.restarts).reduce((sum, count) => sum + count, 0);
     const now = { time: report.time, requests, errors: group.requests["5xx"], lock: group.times.gil_wait };
     setText(this.badge, group.state);
-    this.badge.classList.toggle("serving", group.state === "serving");
+    this.badge.classList.toggle("serving", group.state === "serving" || group.state === "embedded");
     this.reason.hidden = !group.reason;
     setText(this.reason, group.reason || "");
     const threads = group.threads * group.processes.length;
@@ -231,6 +231,8 @@ class GroupView {
     const doing = make("span", { className: "doing" });
     const age = make("span");
     const button = make("button", { type: "button", textContent: "Stack" });
+    // httpd's children have nobody who could look at one.
+    button.hidden = this.name === "";
     button.setAttribute("aria-label", "Python stack of " + subject);
     const of = { group: this.name, epoch: process.epoch, thread: thread.thread, request: thread.request.number };
     button.addEventListener("click", () => openStack(of, subject + " in process " + process.pid));
@@ -283,7 +285,7 @@ function show(report) {
   setText(byId("problem"), report.problem || "");
   setText(byId("version"), "mod_wsgi_rs " + report.version);
   const count = report.groups.length;
-  setText(byId("state"), count === 0 ? "No daemon process group is configured."
+  setText(byId("state"), count === 0 ? "No daemon process group is configured, and nothing has run embedded."
     : count + (count === 1 ? " group" : " groups") + (paused ? ", paused" : ", live"));
 }
 

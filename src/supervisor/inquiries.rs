@@ -11,7 +11,7 @@ use std::{
 use wsgi_core::{
     control::{decode, encode},
     level::Level,
-    status::inquiry::{Answer, Inquiry},
+    status::inquiry::{Answer, Inquiry, vouched},
 };
 use wsgi_ipc::{inquiries, socket};
 
@@ -51,6 +51,11 @@ impl Inquiries {
         [self.asked.as_fd()].into_iter().chain(control).collect()
     }
 
+    /// A copy of the control socket.
+    pub(super) fn control(&self) -> Option<OwnedFd> {
+        self.control.as_ref()?.0.try_clone().ok()
+    }
+
     /// httpd ends: so does the control socket.
     pub(super) fn end(self) {
         if let Some((_, path)) = self.control {
@@ -78,7 +83,8 @@ impl Inquirer {
     ) -> io::Result<(Vec<Answer>, bool)> {
         let answers = inquiries::ask(self.0.as_fd(), &encode(inquiry)?, limit)?;
         // A daemon's words: what is no answer is none.
-        let all = answers.all.iter().filter_map(|bytes| decode(bytes).ok());
-        Ok((all.collect(), answers.is_complete))
+        let decoded = |(token, bytes): &(u64, Vec<u8>)| Some((*token, decode(bytes).ok()?));
+        let all = vouched(answers.all.iter().filter_map(decoded));
+        Ok((all, answers.is_complete))
     }
 }

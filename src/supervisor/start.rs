@@ -16,7 +16,7 @@ use wsgi_core::{
 };
 use wsgi_ipc::socket;
 
-use super::{inquiries::Inquiries, memory::GroupMemory, questions::Questions};
+use super::{board::BoardMemory, inquiries::Inquiries, memory::GroupMemory, questions::Questions};
 use crate::{
     apache::{
         Server, log,
@@ -49,8 +49,12 @@ struct Parent {
     groups: BTreeMap<String, GroupMemory>,
     /// How daemons ask httpd's children, once a group may.
     questions: Option<Questions>,
+    /// What httpd's children run embedded, once they may.
+    board: Option<BoardMemory>,
     /// How httpd's children and the operator ask the supervisor.
     inquiries: Option<Inquiries>,
+    /// No supervisor answers there.
+    is_unattended: bool,
     running: Option<Running>,
     quick_deaths: u32,
     pid: u32,
@@ -76,9 +80,13 @@ pub(crate) fn hand_over(server: Server<'_>, main: &MainState) -> Result<(), Stri
     let parent = parent(server).ok_or("no process pool")?;
     let mut parent = parent.try_borrow_mut().map_err(|error| error.to_string())?;
     parent.pid = process::own_pid();
+    parent.open_board(server, resolved);
     if resolved.groups.is_empty() && parent.running.is_none() {
+        parent.open_control(server, resolved);
+        stop_with(server);
         return Ok(());
     }
+    parent.attend();
     for (name, group) in &resolved.groups {
         let memory = parent
             .memory(name, group)
@@ -122,6 +130,29 @@ impl Parent {
         Ok(())
     }
 
+    /// Without it httpd serves all the same, and nobody sees what runs embedded.
+    fn open_board(&mut self, server: Server<'_>, resolved: &Resolved) {
+        if resolved.embedded.is_none() {
+            return;
+        }
+        let opened = match self.board.take() {
+            Some(memory) => Ok(memory),
+            None => BoardMemory::create(),
+        };
+        let opened = opened.and_then(|memory| Ok((memory.board()?, memory)));
+        match opened {
+            Ok((board, memory)) => {
+                // Set once for a configuration, as the groups' links.
+                resolved.board.set(board).ok();
+                self.board = Some(memory);
+            }
+            Err(error) => {
+                let text = format!("no status of embedded applications: {error}");
+                log::server(server, Level::INFO, None, &text);
+            }
+        }
+    }
+
     fn open_inquiries(&mut self, server: Server<'_>, resolved: &Resolved) -> io::Result<()> {
         let inquiries = match self.inquiries.take() {
             Some(inquiries) => inquiries,
@@ -131,6 +162,28 @@ impl Parent {
         resolved.inquirer.set(inquiries.inquirer()?).ok();
         self.inquiries = Some(inquiries);
         Ok(())
+    }
+
+    /// Without a supervisor it is httpd's children that answer operators.
+    fn open_control(&mut self, server: Server<'_>, resolved: &Resolved) {
+        if resolved.board.get().is_some() && self.inquiries.is_none() {
+            let opened = Inquiries::open(server).inspect_err(|error| {
+                let text = format!("no control socket: {error}");
+                log::server(server, Level::INFO, None, &text);
+            });
+            self.inquiries = opened.ok();
+            self.is_unattended = true;
+        }
+    }
+
+    /// There will be a supervisor. Children of the last configuration may still be waiting for
+    /// operators, so that it gets a control socket of its own.
+    fn attend(&mut self) {
+        if std::mem::take(&mut self.is_unattended)
+            && let Some(inquiries) = self.inquiries.take()
+        {
+            inquiries.end();
+        }
     }
 
     fn start_and_configure(
@@ -178,6 +231,10 @@ impl Parent {
         if let Some(inquiries) = &self.inquiries {
             let message = control::encode(&ToSupervisor::Inquiries)?;
             socket::send_packet(control, &message, &inquiries.descriptors())?;
+        }
+        if let Some(board) = &self.board {
+            let message = control::encode(&ToSupervisor::Embedded(board.spec()))?;
+            socket::send_packet(control, &message, &[board.descriptor()])?;
         }
         for (name, group) in &resolved.groups {
             let Some(memory) = self.groups.get(name) else { continue };
@@ -259,9 +316,16 @@ pub(crate) fn leave_to_child(server: Server<'_>) {
     parent.running = None;
     parent.groups.clear();
     parent.inquiries = None;
+    parent.board = None;
     if let Some(questions) = &mut parent.questions {
         questions.leave_asking();
     }
+}
+
+/// In an httpd child that has just started: the control socket, where no supervisor answers.
+pub(crate) fn unattended(server: Server<'_>) -> Option<OwnedFd> {
+    let parent = parent(server)?.try_borrow().ok()?;
+    parent.inquiries.as_ref().filter(|_| parent.is_unattended)?.control()
 }
 
 /// In an httpd child: what daemons may ask, where one may.

@@ -20,6 +20,7 @@ mod descriptors;
 mod directives;
 mod dispatch;
 mod duplex;
+mod embedded_status;
 mod environ;
 mod environment;
 mod events;

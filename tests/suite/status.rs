@@ -251,12 +251,12 @@ one! {
         connection.send(format!("GET {hostile} HTTP/1.0\r\n\r\n").as_bytes());
         let page = poll("the request in the page", || {
             let page = server.get("/server-status").ok();
-            let (_, ours) = page.split_once("WSGI daemon processes")?;
+            let (_, ours) = page.split_once("WSGI processes")?;
             ours.contains("/blocked/").then(|| ours.to_owned())
         });
         assert!(page.contains("Group app") && !page.contains("<script"), "{page}");
         let list = server.get("/server-status?notable").ok();
-        let (_, list) = list.split_once("WSGI daemon processes").unwrap();
+        let (_, list) = list.split_once("WSGI processes").unwrap();
         assert!(list.contains("Group app") && !list.contains("<script"), "{list}");
         let lines = server.get("/server-status?auto").ok();
         for line in ["WSGIGroups: 1", "WSGIBusyThreads[app]: 1", "WSGIThreads[app]: 2", "WSGIState[app]: serving"] {
@@ -293,5 +293,27 @@ one! {
             let ready = status["groups"][0]["processes"][0]["state"] == "ready";
             (ready && status["problem"].is_null()).then_some(())
         });
+    }
+
+    fn no_process_answers_for_another_group() {
+        ours!("has no such handler");
+        let lines = "WSGIDaemonProcess hostile threads=1 shutdown-timeout=1\n\
+                     WSGIDaemonProcess victim threads=1\n\
+                     WSGIScriptAlias /hostile @apps@/hostile.py process-group=hostile\n\
+                     WSGIScriptAlias / @apps@/status.py process-group=victim";
+        let server = Httpd::with(lines).more(STATUS).start();
+        server.get("/pid").ok();
+        server.get("/hostile").ok();
+        let forged = poll("false answers", || {
+            let status = json(&server);
+            let [hostile, victim] = [0, 1].map(|place| status["groups"][place].clone());
+            assert_eq!(victim["name"], "victim");
+            assert!(!victim.to_string().contains("/forged"), "{victim}");
+            assert!(victim["processes"][0]["threads"].is_array(), "{victim}");
+            (server.path("out/has-forged").exists() && hostile.to_string().contains("/forged"))
+                .then_some(hostile)
+        });
+        assert_eq!(forged["busy"], 1, "of itself it may say anything");
+        server.allow_log("WSGI");
     }
 }

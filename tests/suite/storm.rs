@@ -480,6 +480,7 @@ one! {
             largest
         });
         tally.all_served();
-        assert!(largest < 150_000, "{largest} KiB");
+        // Forty requests, and what is served until the successor is ready; two seconds are thousands.
+        assert!(largest < 300_000, "{largest} KiB");
     }
 }

@@ -32,8 +32,10 @@ impl Doing {
 pub type Clock = fn() -> u64;
 
 /// One thread's request. An application may read and write in several threads at once: then what
-/// is seen is what one of them does, and the times are those of all.
+/// is seen is what one of them does, and the times are those of all. It may lie in memory that
+/// processes share: it consists of atomics, in this order.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Activity {
     doing: AtomicU8,
     /// ns since the request began.

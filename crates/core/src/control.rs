@@ -292,6 +292,19 @@ pub struct Identity {
     pub groups: Vec<u32>,
 }
 
+/// What httpd's children say about what they run embedded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EmbeddedSpec {
+    /// Children that there is room for.
+    pub children: u32,
+    /// Requests of each that there is room for.
+    pub places: u32,
+    /// Children that httpd may have.
+    pub processes: u32,
+    /// Threads of each.
+    pub threads: u32,
+}
+
 /// From httpd's parent to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSupervisor {
@@ -305,6 +318,8 @@ pub enum ToSupervisor {
     /// Where questions come in (`crate::status::inquiry`): attached are the socket of httpd's
     /// children and, if there is one, the control socket.
     Inquiries,
+    /// Where httpd's children tell what they run embedded; the memory is attached.
+    Embedded(EmbeddedSpec),
     /// httpd stops: drain everything, then exit.
     Stop,
     /// Nothing is to be served: have a process of this group try the candidates, report, and exit.
@@ -346,9 +361,14 @@ pub enum ToDaemon {
     ErrorLog,
     /// Tell whoever has the other end of the attached socket what the threads are doing
     /// (`wsgi_core::status::inquiry`).
-    Report,
+    Report {
+        /// What the answer comes with.
+        token: u64,
+    },
     /// The same about Python stacks.
     Stack {
+        /// What the answers come with.
+        token: u64,
         /// The thread and its request; all threads without.
         of: Option<(u32, u64)>,
     },

@@ -5,8 +5,10 @@
 
 use std::ffi::c_void;
 
+use crate::activity::Activity;
+
 /// Changes with every change of this file or of the codecs.
-pub const ABI: u32 = 9;
+pub const ABI: u32 = 10;
 
 /// Name of the entry point that the library exports, of type [`Entry`].
 pub const ENTRY: &std::ffi::CStr = c"wsgi_embedded_entry";
@@ -146,8 +148,15 @@ pub struct EmbeddedTable {
         length: usize,
         reason: *mut Reason,
     ) -> i32,
-    /// Answers one request; returns [`served`]. Any thread of the child may call it.
-    pub serve: unsafe extern "C" fn(exchange: *mut c_void, head: *const u8, length: usize) -> i32,
+    /// Answers one request in the thread with this number; returns [`served`]. Any thread of the
+    /// child may call it. `activity` is null or as valid as `exchange`.
+    pub serve: unsafe extern "C" fn(
+        exchange: *mut c_void,
+        activity: *const Activity,
+        thread: u32,
+        head: *const u8,
+        length: usize,
+    ) -> i32,
     /// Asks a script that decides: an encoded [`crate::decide::Question`]. The verdict's bytes
     /// are given to `answer` once, with `place`, during the call; a call without an answer has
     /// failed. Any thread of the child may call it.

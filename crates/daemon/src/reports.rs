@@ -28,8 +28,23 @@ const LONGEST_URI: usize = 2048;
 /// Why there is no stack although there is a request.
 const NOT_YET: &str = "the interpreter is only being made";
 
+/// Whoever has asked.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    socket: OwnedFd,
+    /// By this it knows who answers.
+    token: u64,
+}
+
+impl Asker {
+    /// The one whose socket came with a question.
+    pub(crate) fn of(descriptors: Vec<OwnedFd>, token: u64) -> Option<Self> {
+        Some(Self { socket: descriptors.into_iter().next()?, token })
+    }
+}
+
 /// Tells what the threads are doing.
-pub(crate) fn tell_threads(daemon: &Daemon, asker: &OwnedFd) {
+pub(crate) fn tell_threads(daemon: &Daemon, asker: &Asker) {
     let now = Moment::now();
     let threads = workers(daemon).map(|(thread, worker)| ThreadReport {
         thread,
@@ -65,7 +80,7 @@ fn describe(seen: &Seen, now: Moment) -> RequestReport {
 }
 
 /// Tells the Python stack of a thread while it has that request.
-pub(crate) fn tell_stack(daemon: &'static Daemon, asker: OwnedFd, thread: u32, request: u64) {
+pub(crate) fn tell_stack(daemon: &'static Daemon, asker: Asker, thread: u32, request: u64) {
     let worker = workers(daemon).find(|(number, _)| *number == thread);
     let seen = worker.and_then(|(_, worker)| worker.look());
     match seen.filter(|seen| seen.number == request) {
@@ -79,7 +94,7 @@ pub(crate) fn tell_stack(daemon: &'static Daemon, asker: OwnedFd, thread: u32, r
 
 /// Tells the stacks of all threads that have a request, which threads have none, and the stacks of
 /// the threads that applications have started.
-pub(crate) fn tell_stacks(daemon: &'static Daemon, asker: OwnedFd) {
+pub(crate) fn tell_stacks(daemon: &'static Daemon, asker: Asker) {
     let asker = Arc::new(asker);
     for (thread, worker) in workers(daemon) {
         match worker.look() {
@@ -97,7 +112,7 @@ pub(crate) fn tell_stacks(daemon: &'static Daemon, asker: OwnedFd) {
 fn look_at_others(
     daemon: &'static Daemon,
     inspectors: &Inspectors,
-    asker: &Arc<OwnedFd>,
+    asker: &Arc<Asker>,
     group: String,
 ) {
     if daemon.looks.fetch_add(1, Ordering::Relaxed) >= MOST_LOOKS {
@@ -119,7 +134,7 @@ fn look_at_others(
 }
 
 /// Has an inspector look: the answer comes when the interpreter's lock is free, or never.
-fn look(daemon: &'static Daemon, asker: &Arc<OwnedFd>, thread: u32, seen: Seen) {
+fn look(daemon: &'static Daemon, asker: &Arc<Asker>, thread: u32, seen: Seen) {
     let request = describe(&seen, Moment::now());
     let report = empty(daemon, thread, Some(request), None);
     let refuse = |report: StackReport| {
@@ -166,9 +181,9 @@ fn empty(
     }
 }
 
-fn tell(asker: &OwnedFd, answer: &Answer) {
+fn tell(asker: &Asker, answer: &Answer) {
     if let Ok(bytes) = encode(answer) {
         // Whoever has asked may have gone.
-        inquiries::answer(asker.as_fd(), &bytes).ok();
+        inquiries::answer(asker.socket.as_fd(), asker.token, &bytes).ok();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     sync::atomic::{Ordering, fence},
     time::Duration,
 };
@@ -20,7 +20,8 @@ use wsgi_python::Runtime;
 
 use crate::{
     clock::Moment,
-    reports, signals,
+    reports::{self, Asker},
+    signals,
     startup::{self, LONGEST_MESSAGE},
     state::{Daemon, Drain},
     timers::Rules,
@@ -154,12 +155,16 @@ impl Watcher {
                 self.daemon.begin_drain(Drain::Stop, Reason::ShutdownSignal);
                 self.stop_service();
             }
-            Some(Ok(ToDaemon::Report)) => {
-                descriptors.first().into_iter().for_each(|asker| {
-                    reports::tell_threads(self.daemon, asker);
-                });
+            Some(Ok(ToDaemon::Report { token })) => {
+                if let Some(asker) = Asker::of(descriptors, token) {
+                    reports::tell_threads(self.daemon, &asker);
+                }
             }
-            Some(Ok(ToDaemon::Stack { of })) => self.tell_stacks(descriptors, of),
+            Some(Ok(ToDaemon::Stack { token, of })) => {
+                if let Some(asker) = Asker::of(descriptors, token) {
+                    self.tell_stacks(asker, of);
+                }
+            }
             Some(Ok(ToDaemon::Preload(script))) => {
                 if let Some(crew) = self.daemon.crew.get().filter(|_| !self.daemon.is_draining()) {
                     crew.preload(script);
@@ -177,14 +182,10 @@ impl Watcher {
         }
     }
 
-    fn tell_stacks(&self, descriptors: Vec<OwnedFd>, of: Option<(u32, u64)>) {
-        match (descriptors.into_iter().next(), of) {
-            (Some(asker), Some((thread, request))) => {
-                reports::tell_stack(self.daemon, asker, thread, request);
-            }
-            (Some(asker), None) => reports::tell_stacks(self.daemon, asker),
-            // Nobody to tell it.
-            (None, _) => {}
+    fn tell_stacks(&self, asker: Asker, of: Option<(u32, u64)>) {
+        match of {
+            Some((thread, request)) => reports::tell_stack(self.daemon, asker, thread, request),
+            None => reports::tell_stacks(self.daemon, asker),
         }
     }
 

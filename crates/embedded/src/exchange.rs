@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::guard::guard;
 
 use wsgi_core::{
+    activity::Activity,
     embedded::{HostTable, LogSource, Reason, failure},
     exchange::{BodyError, Exchange, Pace, SendError, Source},
     head::ResponseHead,
@@ -14,22 +15,30 @@ use wsgi_core::{
 };
 
 /// One request of an httpd child.
-pub(crate) struct HostExchange {
+pub(crate) struct HostExchange<'a> {
     host: HostTable,
     exchange: *mut c_void,
+    activity: Option<&'a Activity>,
     /// httpd's request structures are not made for several threads; an application may use its
     /// input and `write()` from any of its own.
     turn: Mutex<()>,
 }
 
 // SAFETY: the pointer is given to the host's functions only under `turn`.
-unsafe impl Sync for HostExchange {}
+unsafe impl Sync for HostExchange<'_> {}
 
-impl HostExchange {
+impl HostExchange<'_> {
     /// # Safety
-    /// `exchange` is valid for the functions of `host` as long as the value lives.
-    pub(crate) unsafe fn new(host: HostTable, exchange: *mut c_void) -> Self {
-        Self { host, exchange, turn: Mutex::new(()) }
+    /// `exchange` is valid for the functions of `host` as long as the value lives, as is
+    /// `activity` unless it is null.
+    pub(crate) unsafe fn new(
+        host: HostTable,
+        exchange: *mut c_void,
+        activity: *const Activity,
+    ) -> Self {
+        // SAFETY: by the contract above.
+        let activity = unsafe { activity.as_ref() };
+        Self { host, exchange, activity, turn: Mutex::new(()) }
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
@@ -46,7 +55,7 @@ impl HostExchange {
     }
 }
 
-impl Exchange for HostExchange {
+impl Exchange for HostExchange<'_> {
     fn begin(&self) {
         let _turn = self.turn();
         // SAFETY: the host's function with the host's exchange.
@@ -129,6 +138,10 @@ impl Exchange for HostExchange {
         let _turn = self.turn();
         // SAFETY: the host's function with the host's exchange.
         unsafe { (self.host.request_record)(self.exchange) }
+    }
+
+    fn activity(&self) -> Option<&Activity> {
+        self.activity
     }
 
     fn log(&self, level: Level, record: &str, source: Option<Source<'_>>) {

@@ -7,12 +7,11 @@
 mod exchange;
 mod guard;
 
-use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use wsgi_core::{
+    activity::Activity,
     control::{self, EngineSpec},
     decide::Verdict,
     embedded::{ABI, Answer, EmbeddedTable, HostTable, Reason, served},
@@ -77,14 +76,20 @@ fn start_runtime(host: HostTable, spec: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-unsafe extern "C" fn serve(exchange: *mut c_void, head: *const u8, length: usize) -> i32 {
+unsafe extern "C" fn serve(
+    exchange: *mut c_void,
+    activity: *const Activity,
+    thread: u32,
+    head: *const u8,
+    length: usize,
+) -> i32 {
     guard("serve", 500, || {
         let Some(started) = STARTED.get() else { return 500 };
         // SAFETY: the host passes the bytes of the head, valid during this call.
         let head = unsafe { slice(head, length) };
-        // SAFETY: the host keeps its exchange valid during this call.
-        let exchange = unsafe { HostExchange::new(started.host, exchange) };
-        match started.runtime.serve(head, &exchange, thread_number(), 0) {
+        // SAFETY: the host keeps both valid during this call.
+        let exchange = unsafe { HostExchange::new(started.host, exchange, activity) };
+        match started.runtime.serve(head, &exchange, thread, 0) {
             Outcome::Completed => served::COMPLETED,
             Outcome::Truncated => served::TRUNCATED,
             Outcome::Failed(status) => status.into(),
@@ -107,7 +112,8 @@ unsafe extern "C" fn decide(
                 // SAFETY: the host passes the bytes of the question, valid during this call.
                 let question = unsafe { slice(question, length) };
                 // SAFETY: the host keeps its exchange valid during this call.
-                let exchange = unsafe { HostExchange::new(started.host, exchange) };
+                let exchange =
+                    unsafe { HostExchange::new(started.host, exchange, std::ptr::null()) };
                 started.runtime.decide(question, &exchange)
             }
             None => Verdict::Failed,
@@ -127,18 +133,6 @@ unsafe extern "C" fn stop() {
             runtime.stop();
         }
     })
-}
-
-/// Number of this thread among the child's request threads, from 1.
-fn thread_number() -> u32 {
-    static LAST: AtomicU32 = AtomicU32::new(0);
-    thread_local! {
-        static OWN: Cell<u32> = const { Cell::new(0) };
-    }
-    if OWN.get() == 0 {
-        OWN.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
-    }
-    OWN.get()
 }
 
 /// The server's error log.

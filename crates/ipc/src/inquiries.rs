@@ -1,6 +1,8 @@
 //! A question with several answers: one packet with a socket for the answers, which whoever is
 //! asked may pass on to others. The answers are memory, so that nobody who answers waits for the
 //! one who asks; that everybody has answered is seen by the socket's end.
+//!
+//! An answer carries the token of whoever was asked, so that nobody answers for somebody else.
 
 use std::{
     fs::File,
@@ -22,8 +24,8 @@ use rustix::{
 
 use crate::socket;
 
-/// What a packet with an answer consists of besides its memory: it cannot be empty.
-const MARK: &[u8] = b"!";
+/// Bytes of a packet with an answer besides its memory: the token.
+const TOKEN: usize = size_of::<u64>();
 
 /// Longest question.
 const LONGEST_QUESTION: usize = 8 << 10;
@@ -44,8 +46,8 @@ const BACKLOG: i32 = 16;
 /// What came as answers.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// Each answer.
-    pub all: Vec<Vec<u8>>,
+    /// Each answer, with the token it came with.
+    pub all: Vec<(u64, Vec<u8>)>,
     /// Whether everybody who was asked has answered, or has gone.
     pub is_complete: bool,
 }
@@ -65,11 +67,12 @@ pub fn ask(whom: BorrowedFd<'_>, question: &[u8], limit: Duration) -> io::Result
         if !socket::poll_readable(ours.as_fd(), rest)? {
             break;
         }
-        match socket::receive_packet(ours.as_fd(), MARK.len()) {
-            Ok(Some((_, descriptors))) => {
+        match socket::receive_packet(ours.as_fd(), TOKEN) {
+            Ok(Some((token, descriptors))) => {
+                let token = token.try_into().map(u64::from_ne_bytes);
                 let answer = descriptors.first().and_then(read);
                 bytes += answer.as_ref().map_or(0, Vec::len);
-                answers.all.extend(answer);
+                answers.all.extend(token.ok().zip(answer));
             }
             Ok(None) => {
                 answers.is_complete = true;
@@ -93,12 +96,23 @@ fn read(memory: &OwnedFd) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Answers; whoever has asked may be gone.
-pub fn answer(asker: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+/// Answers with the token that came with the question; whoever has asked may be gone.
+pub fn answer(asker: BorrowedFd<'_>, token: u64, bytes: &[u8]) -> io::Result<()> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let mut file = File::from(rustix::fs::memfd_create("wsgi-answer", flags)?);
     file.write_all(bytes)?;
-    socket::try_send_packet(asker, MARK, &[file.as_fd()])
+    socket::try_send_packet(asker, &token.to_ne_bytes(), &[file.as_fd()])
+}
+
+/// A token that nobody guesses.
+pub fn new_token() -> io::Result<u64> {
+    let mut bytes = [0; TOKEN];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if got == TOKEN {
+        Ok(u64::from_ne_bytes(bytes))
+    } else {
+        Err(io::ErrorKind::Interrupted.into())
+    }
 }
 
 /// What somebody has asked.
@@ -185,14 +199,18 @@ mod tests {
             let Asked::Question(bytes, answers) = take(asked.as_fd()) else { panic!() };
             assert_eq!(bytes, b"who?");
             let other = answers.try_clone().unwrap();
-            let other = thread::spawn(move || answer(other.as_fd(), &vec![b'x'; 1 << 20]));
-            answer(answers.as_fd(), b"me").unwrap();
+            let other = thread::spawn(move || answer(other.as_fd(), 8, &vec![b'x'; 1 << 20]));
+            answer(answers.as_fd(), 7, b"me").unwrap();
             other.join().unwrap().unwrap();
         });
         let mut answers = ask(askers.as_fd(), b"who?", LONG).unwrap();
-        answers.all.sort_by_key(Vec::len);
+        answers.all.sort();
         assert!(answers.is_complete);
-        assert_eq!(answers.all.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1 << 20]);
+        assert_eq!(
+            answers.all.iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(),
+            [2, 1 << 20]
+        );
+        assert_eq!(answers.all.iter().map(|(token, _)| *token).collect::<Vec<_>>(), [7, 8]);
         answering.join().unwrap();
     }
 
@@ -211,13 +229,14 @@ mod tests {
         let answering = thread::spawn(move || {
             let Asked::Question(_, answers) = take(asked.as_fd()) else { panic!() };
             let (pipe, _writer) = rustix::pipe::pipe().unwrap();
-            socket::send_packet(answers.as_fd(), MARK, &[pipe.as_fd()]).unwrap();
-            socket::send_packet(answers.as_fd(), MARK, &[]).unwrap();
-            socket::send_packet(answers.as_fd(), b"too long", &[]).unwrap();
-            answer(answers.as_fd(), b"good").unwrap();
+            let token = [0; TOKEN];
+            socket::send_packet(answers.as_fd(), &token, &[pipe.as_fd()]).unwrap();
+            socket::send_packet(answers.as_fd(), &token, &[]).unwrap();
+            socket::send_packet(answers.as_fd(), b"too long for it", &[]).unwrap();
+            answer(answers.as_fd(), 5, b"good").unwrap();
         });
         let answers = ask(askers.as_fd(), b"who?", LONG).unwrap();
-        assert_eq!(answers.all, [b"good"]);
+        assert_eq!(answers.all, [(5, b"good".to_vec())]);
         answering.join().unwrap();
     }
 
@@ -229,11 +248,13 @@ mod tests {
             let memory = rustix::fs::memfd_create("sparse", MemfdFlags::CLOEXEC).unwrap();
             rustix::fs::ftruncate(&memory, LONGEST_ANSWER).unwrap();
             (0..20)
-                .filter(|_| socket::send_packet(answers.as_fd(), MARK, &[memory.as_fd()]).is_ok())
+                .filter(|_| {
+                    socket::send_packet(answers.as_fd(), &[0; TOKEN], &[memory.as_fd()]).is_ok()
+                })
                 .count()
         });
         let answers = ask(askers.as_fd(), b"who?", LONG).unwrap();
-        let bytes: usize = answers.all.iter().map(Vec::len).sum();
+        let bytes: usize = answers.all.iter().map(|(_, bytes)| bytes.len()).sum();
         assert!(bytes <= MOST_BYTES && !answers.is_complete, "{bytes}");
         drop(askers);
         answering.join().unwrap();
@@ -261,9 +282,9 @@ mod tests {
         let server = accept(second.as_fd()).unwrap();
         let answering = thread::spawn(move || {
             let Asked::Question(_, answers) = take(server.as_fd()) else { panic!() };
-            answer(answers.as_fd(), b"yes").unwrap();
+            answer(answers.as_fd(), 1, b"yes").unwrap();
         });
-        assert_eq!(ask(client.as_fd(), b"there?", LONG).unwrap().all, [b"yes"]);
+        assert_eq!(ask(client.as_fd(), b"there?", LONG).unwrap().all, [(1, b"yes".to_vec())]);
         answering.join().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "precious").unwrap();

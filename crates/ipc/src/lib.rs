@@ -4,6 +4,7 @@
 //! written by an application: it is bounded and checked here, and judged by the caller.
 
 pub mod beneath;
+pub mod clock;
 pub mod inquiries;
 pub mod kept;
 pub mod logline;

@@ -10,6 +10,8 @@ use std::{
     sync::atomic::AtomicU64,
 };
 
+use wsgi_core::activity::Activity;
+
 use rustix::{
     fs::{MemfdFlags, Mode, SealFlags},
     mm::{MapFlags, ProtFlags},
@@ -111,6 +113,14 @@ impl Mapping {
         // SAFETY: as in `word`, for all of them: they end before the mapping does. Atomic words may
         // be written by others while there is a reference to them.
         Some(unsafe { std::slice::from_raw_parts(first.as_ptr(), count) })
+    }
+
+    /// What a thread is doing, kept from word `start` on.
+    pub(crate) fn activity(&self, start: usize) -> Option<&Activity> {
+        let words = self.words(start, size_of::<Activity>().div_ceil(WORD))?;
+        // SAFETY: enough words, aligned as the type's words are. It consists of atomics, for which any bytes are
+        // valid and which others may write meanwhile; who maps memory to read it only loads.
+        Some(unsafe { &*words.as_ptr().cast::<Activity>() })
     }
 }
 

@@ -8,6 +8,7 @@ mod backoff;
 mod blocks;
 mod check;
 mod desk;
+mod embedded;
 mod environment;
 mod event;
 mod group;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use wsgi_core::{
-    control::{ToDaemon, ToSupervisor, decode, encode},
+    control::{ToSupervisor, decode, encode},
     level::Level,
     status::inquiry::{Answer, Inquiry},
 };
@@ -16,8 +16,9 @@ use wsgi_ipc::{inquiries, logline::ErrorLog, process, socket};
 use crate::{
     check,
     desk::{Desk, Question},
+    embedded::Embedded,
     event::{Poller, Token},
-    group::{Context, Group, Handover},
+    group::{Context, ForDaemons, Group, Handover},
     memory::OutOfMemory,
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Supervisor {
     unclaimed_until: Option<Instant>,
     memory: OutOfMemory,
     desk: Desk,
+    embedded: Option<Embedded>,
 }
 
 impl Supervisor {
@@ -60,6 +62,7 @@ impl Supervisor {
             unclaimed_until: None,
             memory: OutOfMemory::watch(),
             desk: Desk::default(),
+            embedded: None,
         })
     }
 
@@ -177,26 +180,32 @@ impl Supervisor {
 
     fn answer(&mut self, question: Option<Question>) {
         let Some(Question { inquiry, asker }) = question else { return };
-        let (answer, question) = match &inquiry {
+        let (mut answer, question) = match &inquiry {
             Ok(inquiry) => self.respond(inquiry),
             Err(text) => (Answer::Refused { text: text.clone() }, None),
         };
-        if let Ok(bytes) = encode(&answer) {
-            // Before any daemon has the socket: the first answer is the supervisor's, whatever a
-            // daemon says. Whoever has asked may have gone.
-            inquiries::answer(asker.as_fd(), &bytes).ok();
-        }
-        if let (Ok(inquiry), Some((question, epoch))) = (inquiry, question) {
+        let mut all = Vec::new();
+        if let (Ok(inquiry), Some((_, epoch))) = (&inquiry, question) {
             let meant = |group: &&Group| inquiry.group().is_none_or(|name| group.name() == name);
-            for group in self.groups.iter().filter(meant) {
-                group.ask(&question, epoch, asker.as_fd());
+            all = self.groups.iter().filter(meant).flat_map(|group| group.asked(epoch)).collect();
+            if let Answer::Groups { asked, .. } | Answer::Done { asked, .. } = &mut answer {
+                asked.clone_from(&all);
+            }
+        }
+        // Before any daemon has the socket: the first answer is the supervisor's, whatever a daemon
+        // says. Whoever has asked may have gone.
+        let answered = encode(&answer).map_err(io::Error::other);
+        let answered = answered.and_then(|bytes| inquiries::answer(asker.as_fd(), 0, &bytes));
+        if let (Ok(()), Some((question, _))) = (answered, question) {
+            for group in &self.groups {
+                group.ask(question, &all, asker.as_fd());
             }
         }
     }
 
     /// The supervisor's answer, and what the daemons that are meant are to be asked: all of them,
     /// or the one with a number.
-    fn respond(&mut self, inquiry: &Inquiry) -> (Answer, Option<(ToDaemon, Option<u64>)>) {
+    fn respond(&mut self, inquiry: &Inquiry) -> (Answer, Option<(ForDaemons, Option<u64>)>) {
         let now = Instant::now();
         let meant = inquiry.group();
         if let Some(name) = meant.filter(|name| !self.groups.iter().any(|g| g.name() == *name)) {
@@ -205,22 +214,24 @@ impl Supervisor {
         }
         let groups = self.groups.iter_mut();
         let mut groups = groups.filter(|group| meant.is_none_or(|name| group.name() == name));
-        let done = |text: String| Answer::Done { text };
+        let done = |text: String| Answer::Done { text, asked: Vec::new() };
         match inquiry {
             Inquiry::Status => {
-                let groups = groups.map(|group| group.report()).collect();
-                (Answer::Groups { groups }, Some((ToDaemon::Report, None)))
+                let groups = groups.map(|group| group.report());
+                let embedded = self.embedded.as_ref().and_then(Embedded::report);
+                let groups = groups.chain(embedded).collect();
+                (Answer::Groups { groups, asked: Vec::new() }, Some((ForDaemons::Report, None)))
             }
             Inquiry::Stack { epoch, thread, request, .. } => {
                 if !groups.any(|group| group.answering(Some(*epoch)) > 0) {
                     return (Answer::Refused { text: "the process has ended".to_owned() }, None);
                 }
-                let question = ToDaemon::Stack { of: Some((*thread, *request)) };
+                let question = ForDaemons::Stack(Some((*thread, *request)));
                 (done("asked".to_owned()), Some((question, Some(*epoch))))
             }
             Inquiry::Dump { .. } => {
                 let asked: usize = groups.map(|group| group.answering(None)).sum();
-                let question = ToDaemon::Stack { of: None };
+                let question = ForDaemons::Stack(None);
                 (done(format!("{asked} processes asked")), Some((question, None)))
             }
             Inquiry::Reload { .. } => {
@@ -274,6 +285,10 @@ impl Supervisor {
                     self.complain(&format!("no questions can be answered: {error}"));
                 }
             }
+            ToSupervisor::Embedded(spec) => match Embedded::open(spec, &descriptors) {
+                Ok(embedded) => self.embedded = Some(embedded),
+                Err(error) => self.complain(&format!("what runs embedded is not seen: {error}")),
+            },
             ToSupervisor::Stop => self.stop(),
             ToSupervisor::Check { group, candidates, limit } => {
                 check::run(self.control.as_fd(), group, candidates, limit, descriptors);

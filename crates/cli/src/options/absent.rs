@@ -12,7 +12,8 @@ const RECORDER: &str = "record requests with middleware around the application";
 const GDB: &str = "attach gdb -p to the process that mod-wsgi-rs status names";
 const TELEMETRY: &str = "no collector is bundled: run one and name its socket with --telemetry-service, or see \
     mod-wsgi-rs status and --server-status";
-const SERVICE_LOG: &str = "what a service prints is in the error log: give its script a logging handler with a file";
+const SERVICE_LOG: &str =
+    "what a service prints is in the error log: give its script a logging handler with a file";
 
 /// The options, without the dashes.
 const ABSENT: &[(&str, &str)] = &[
@@ -34,7 +35,9 @@ const ABSENT: &[(&str, &str)] = &[
 
 /// What to say about a command line with one of them.
 pub(crate) fn explain(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
     let name = option.trim_start_matches('-');
     let (_, instead) = ABSENT.iter().find(|(absent, _)| *absent == name)?;
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;

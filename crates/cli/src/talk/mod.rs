@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use wsgi_core::control::{decode, encode};
-use wsgi_core::status::inquiry::{Answer, Inquiry};
+use wsgi_core::status::inquiry::{Answer, Inquiry, vouched};
 use wsgi_ipc::inquiries;
 
 use crate::options::{Talk, Where};
@@ -60,7 +60,7 @@ fn order(place: &Where, inquiry: &Inquiry) -> Result<ExitCode> {
     let answers = ask(place, inquiry)?;
     refusal(&answers)?;
     let done = answers.iter().find_map(|answer| match answer {
-        Answer::Done { text } => Some(text.as_str()),
+        Answer::Done { text, .. } => Some(text.as_str()),
         _ => None,
     });
     println!("{}", done.context("the server has not answered: see its error log")?);
@@ -90,8 +90,9 @@ fn ask(place: &Where, inquiry: &Inquiry) -> Result<Vec<Answer>> {
     if answers.all.is_empty() {
         bail!("nobody answers at {name}: only root and who started the server may ask");
     }
-    let answers = answers.all.iter().map(|answer| decode(answer));
-    Ok(answers.collect::<Result<_, _>>()?)
+    // What a daemon says in another language than ours is no answer.
+    let decoded = |(token, answer): &(u64, Vec<u8>)| Some((*token, decode(answer).ok()?));
+    Ok(vouched(answers.all.iter().filter_map(decoded)))
 }
 
 /// The control socket: as named, of a private server, or of the system's.

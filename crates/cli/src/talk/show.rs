@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use wsgi_core::status::inquiry::{Answer, GroupReport, MemberReport, ProcessReport, RequestReport};
+use wsgi_core::status::inquiry::{
+    Answer, GroupReport, MemberReport, ProcessReport, RequestReport, ThreadReport,
+};
 
 use crate::terminal;
 
 /// Keeps what is about one group.
 pub(super) fn keep(answers: &mut Vec<Answer>, wanted: &str) {
     answers.retain_mut(|answer| match answer {
-        Answer::Groups { groups } => {
+        Answer::Groups { groups, .. } => {
             groups.retain(|group| group.name == wanted);
             true
         }
@@ -27,7 +29,7 @@ pub(super) fn is_empty(answers: &[Answer]) -> bool {
 
 fn groups(answers: &[Answer]) -> impl Iterator<Item = &GroupReport> {
     answers.iter().flat_map(|answer| match answer {
-        Answer::Groups { groups } => groups.as_slice(),
+        Answer::Groups { groups, .. } => groups.as_slice(),
         _ => &[],
     })
 }
@@ -44,7 +46,11 @@ pub(super) fn status(answers: &[Answer]) -> String {
         let queue = group.queue.map_or_else(|| "?".to_owned(), |count| count.to_string());
         let reason =
             group.reason.as_ref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
-        let name = terminal::strong(&plain(&group.name));
+        let name = match group.name.as_str() {
+            "" => "embedded in httpd".to_owned(),
+            name => plain(name),
+        };
+        let name = terminal::strong(&name);
         writeln!(
             text,
             "{name}  {}{reason}  {} of {} processes, {} threads each, {queue} waiting",
@@ -55,7 +61,7 @@ pub(super) fn status(answers: &[Answer]) -> String {
         )
         .ok();
         for member in &group.processes {
-            process(&mut text, member, threads_of(answers, &group.name, member.epoch));
+            process(&mut text, member, threads_of(answers, &group.name, member));
         }
         for end in group.ended.iter().take(3) {
             writeln!(
@@ -74,14 +80,26 @@ pub(super) fn status(answers: &[Answer]) -> String {
     text
 }
 
-fn threads_of<'a>(answers: &'a [Answer], group: &str, epoch: u64) -> Option<&'a ProcessReport> {
-    answers.iter().find_map(|answer| match answer {
-        Answer::Process(report) if report.group == group && report.epoch == epoch => Some(report),
-        _ => None,
+/// What a process has told, or others about it.
+fn threads_of<'a>(
+    answers: &'a [Answer],
+    group: &str,
+    member: &'a MemberReport,
+) -> Option<&'a [ThreadReport]> {
+    let told = member.threads.as_deref();
+    told.or_else(|| {
+        answers.iter().find_map(|answer| match answer {
+            Answer::Process(ProcessReport { group: its, epoch, threads })
+                if its == group && *epoch == member.epoch =>
+            {
+                Some(threads.as_slice())
+            }
+            _ => None,
+        })
     })
 }
 
-fn process(text: &mut String, member: &MemberReport, report: Option<&ProcessReport>) {
+fn process(text: &mut String, member: &MemberReport, threads: Option<&[ThreadReport]>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     writeln!(
         text,
@@ -93,13 +111,13 @@ fn process(text: &mut String, member: &MemberReport, report: Option<&ProcessRepo
         age((now - member.started).max(0.0))
     )
     .ok();
-    let Some(report) = report else {
+    let Some(threads) = threads else {
         if member.state == "ready" {
             text.push_str("           (it has not answered)\n");
         }
         return;
     };
-    for thread in &report.threads {
+    for thread in threads {
         if let Some(request) = &thread.request {
             let doing = serde_json::to_value(thread.doing).ok();
             let doing =
@@ -179,7 +197,8 @@ mod tests {
     #[test]
     fn one_group_can_be_chosen() {
         let named = |name: &str| GroupReport { name: name.to_owned(), ..GroupReport::default() };
-        let mut answers = vec![Answer::Groups { groups: vec![named("a"), named("b")] }];
+        let mut answers =
+            vec![Answer::Groups { groups: vec![named("a"), named("b")], asked: Vec::new() }];
         keep(&mut answers, "b");
         assert!(status(&answers).starts_with('b'), "{}", status(&answers));
         keep(&mut answers, "c");

@@ -2,6 +2,9 @@
 //!
 //! The supervisor answers for itself and passes the question on to the daemons that it concerns;
 //! each of them answers to whoever has asked. Nobody waits for anybody but the one who asks.
+//!
+//! Daemons run the code of others, so none is believed who it is: each gets a token with the
+//! question, the supervisor's answer says whose it is, and [`vouched`] compares.
 
 use std::collections::BTreeMap;
 
@@ -68,6 +71,9 @@ pub enum Answer {
     Groups {
         /// The groups by name.
         groups: Vec<GroupReport>,
+        /// Who else was asked.
+        #[serde(default)]
+        asked: Vec<Asked>,
     },
     /// Of a daemon process: its threads.
     Process(ProcessReport),
@@ -77,6 +83,9 @@ pub enum Answer {
     Done {
         /// What was done.
         text: String,
+        /// Who else was asked.
+        #[serde(default)]
+        asked: Vec<Asked>,
     },
     /// Nothing was done.
     Refused {
@@ -85,12 +94,55 @@ pub enum Answer {
     },
 }
 
+/// A process that was asked, as the supervisor tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What its answers come with.
+    pub token: u64,
+    /// The group.
+    pub group: String,
+    /// Number of the process in its group.
+    pub epoch: u64,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// The answers, each with its token, of those who were asked, about nobody but themselves. The first
+/// is the supervisor's: no daemon has the socket before it has answered.
+pub fn vouched(answers: impl IntoIterator<Item = (u64, Answer)>) -> Vec<Answer> {
+    let mut answers = answers.into_iter();
+    let Some((_, first)) = answers.next() else { return Vec::new() };
+    let asked = match &first {
+        Answer::Groups { asked, .. } | Answer::Done { asked, .. } => asked.clone(),
+        _ => Vec::new(),
+    };
+    let theirs = answers.filter_map(|(token, answer)| {
+        let who = asked.iter().find(|asked| asked.token == token)?;
+        match answer {
+            Answer::Process(report) => Some(Answer::Process(ProcessReport {
+                group: who.group.clone(),
+                epoch: who.epoch,
+                ..report
+            })),
+            Answer::Stack(report) => Some(Answer::Stack(StackReport {
+                group: who.group.clone(),
+                epoch: who.epoch,
+                pid: who.pid,
+                ..report
+            })),
+            Answer::Groups { .. } | Answer::Done { .. } | Answer::Refused { .. } => None,
+        }
+    });
+    let theirs: Vec<Answer> = theirs.collect();
+    [first].into_iter().chain(theirs).collect()
+}
+
 /// A group as the supervisor sees it. Times are seconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct GroupReport {
     /// Its name.
     pub name: String,
-    /// `serving`, `failing`, `drained` or `ending`.
+    /// `serving`, `failing`, `drained` or `ending`; `embedded` for httpd's own children.
     pub state: String,
     /// Why it cannot serve.
     pub reason: Option<String>,
@@ -211,6 +263,26 @@ mod tests {
     use crate::control::{decode, encode};
 
     #[test]
+    fn nobody_answers_for_somebody_else() {
+        let process = |group: &str, epoch| {
+            Answer::Process(ProcessReport { group: group.to_owned(), epoch, threads: Vec::new() })
+        };
+        let who = |token, group: &str| Asked { token, group: group.to_owned(), epoch: 1, pid: 9 };
+        let groups = |asked| Answer::Groups { groups: Vec::new(), asked };
+        let answers = [
+            (0, groups(vec![who(7, "hostile"), who(8, "victim")])),
+            (7, groups(vec![who(1, "victim")])),
+            (7, process("victim", 5)),
+            (1, process("victim", 1)),
+            (0, process("victim", 1)),
+            (8, process("victim", 1)),
+        ];
+        let expected = [process("hostile", 1), process("victim", 1)];
+        assert_eq!(vouched(answers)[1..], expected);
+        assert!(vouched([]).is_empty());
+    }
+
+    #[test]
     fn questions_are_readable_and_know_what_they_concern() {
         let text = encode(&Inquiry::Drain { group: "a".to_owned() }).unwrap();
         assert_eq!(text, br#"{"ask":"drain","group":"a"}"#);
@@ -225,6 +297,7 @@ mod tests {
     fn answers_cross_unchanged() {
         let answer = Answer::Groups {
             groups: vec![GroupReport { name: "a".to_owned(), ..GroupReport::default() }],
+            asked: Vec::new(),
         };
         let text = encode(&answer).unwrap();
         assert_eq!(decode::<Answer>(&text).unwrap(), answer);

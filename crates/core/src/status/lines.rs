@@ -6,12 +6,12 @@ use super::report::{Group, Report};
 
 /// HTML for the page of mod_status; `has_tables` unless somebody wants it without (`?notable`).
 pub fn html(report: &Report, has_tables: bool) -> String {
-    let mut out = String::from("<hr />\n<h1>WSGI daemon processes</h1>\n");
+    let mut out = String::from("<hr />\n<h1>WSGI processes</h1>\n");
     if let Some(problem) = &report.problem {
         line(&mut out, format_args!("<p>{}</p>\n", escaped(problem)));
     }
     for group in &report.groups {
-        line(&mut out, format_args!("<h2>Group {}</h2>\n", escaped(&group.name)));
+        line(&mut out, format_args!("<h2>{}</h2>\n", escaped(&title(&group.name))));
         line(&mut out, format_args!("<p>{}</p>\n", escaped(&summary(group))));
         if has_tables {
             table(&mut out, group, report.time);
@@ -50,6 +50,11 @@ pub fn auto(report: &Report) -> String {
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     out.write_fmt(text).ok();
+}
+
+/// The title of a group.
+pub fn title(name: &str) -> String {
+    if name.is_empty() { "Embedded in httpd".to_owned() } else { format!("Group {name}") }
 }
 
 fn capacity(group: &Group) -> u64 {

@@ -32,7 +32,7 @@ fn gauges(out: &mut Text, report: &Report) {
     let name = "wsgi_group_serving";
     out.head(name, "gauge", None, "1 if the group takes requests.");
     for group in &report.groups {
-        out.sample(name, &[("group", &group.name)], u64::from(group.state == "serving"));
+        out.sample(name, &[("group", &group.name)], u64::from(group.serves()));
     }
     let name = "wsgi_processes";
     out.head(name, "gauge", None, "Processes by their state.");

@@ -33,16 +33,16 @@ pub struct Report {
     pub problem: Option<String>,
     /// Upper borders of the histograms.
     pub borders: Vec<f64>,
-    /// Daemon groups by name.
+    /// Daemon groups by name, then what runs embedded.
     pub groups: Vec<Group>,
 }
 
 /// A group in the document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
-    /// Its name.
+    /// Its name; empty for what httpd's children run themselves.
     pub name: String,
-    /// `serving`, `failing`, `drained`, `ending`, or `unknown` where nobody has told.
+    /// `serving`, `failing`, `drained`, `ending`, `unknown` where nobody has told, or `embedded`.
     pub state: String,
     /// Why it cannot serve.
     pub reason: Option<String>,
@@ -99,7 +99,7 @@ impl Report {
         let (mut reports, mut processes) = (Vec::new(), Vec::new());
         for answer in answers {
             match answer {
-                Answer::Groups { groups } => reports = groups,
+                Answer::Groups { groups, .. } => reports = groups,
                 Answer::Process(process) => processes.push(process),
                 // Nobody has asked for those.
                 Answer::Stack(_) | Answer::Done { .. } | Answer::Refused { .. } => {}
@@ -132,8 +132,9 @@ fn group(counted: Counted, report: Option<GroupReport>, answers: &mut Vec<Proces
     for process in &mut processes {
         let is_its =
             |answer: &ProcessReport| answer.group == counted.name && answer.epoch == process.epoch;
-        process.threads =
-            answers.iter().position(is_its).map(|place| answers.swap_remove(place).threads);
+        let mut answer = || answers.iter().position(is_its).map(|place| answers.swap_remove(place));
+        // Those of httpd's children are told with them.
+        process.threads = process.threads.take().or_else(|| answer().map(|answer| answer.threads));
     }
     let threads = processes.iter().flat_map(|process| process.threads.iter().flatten());
     let busy = threads.filter(|thread| thread.request.is_some()).count();
@@ -154,7 +155,22 @@ fn group(counted: Counted, report: Option<GroupReport>, answers: &mut Vec<Proces
     }
 }
 
+impl Report {
+    /// Adds what httpd's children run themselves.
+    pub fn add_embedded(&mut self, report: GroupReport, totals: Totals) {
+        let name = report.name.clone();
+        let (processes, threads) = (report.wanted_processes, report.threads);
+        let counted = Counted { name, processes, threads, totals };
+        self.groups.push(group(counted, Some(report), &mut Vec::new()));
+    }
+}
+
 impl Group {
+    /// Whether it takes requests.
+    pub fn serves(&self) -> bool {
+        ["serving", "embedded"].contains(&self.state.as_str())
+    }
+
     /// All ended requests.
     pub fn request_count(&self) -> u64 {
         self.requests.values().fold(0, |all, count| all.saturating_add(*count))
@@ -200,7 +216,7 @@ pub(crate) mod tests {
             ..GroupReport::default()
         }];
         let process = ProcessReport { group: name.to_owned(), epoch: 7, threads };
-        let answers = vec![Answer::Process(process), Answer::Groups { groups }];
+        let answers = vec![Answer::Process(process), Answer::Groups { groups, asked: Vec::new() }];
         Report::new(vec![counted], answers, 1000.0, None)
     }
 
@@ -213,6 +229,22 @@ pub(crate) mod tests {
         assert_eq!(group.times["queue"].count, 3);
         assert_eq!(group.times["queue"].counts.len(), report.borders.len() + 1);
         assert_eq!(group.processes[0].threads.as_ref().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_runs_embedded_is_a_group_too() {
+        let mut report = report("app", "/x");
+        let threads = vec![ThreadReport { thread: 1, doing: Doing::Idle, request: None }];
+        let process = MemberReport { threads: Some(threads), ..MemberReport::default() };
+        let embedded = GroupReport {
+            state: "embedded".to_owned(),
+            processes: vec![process],
+            ..GroupReport::default()
+        };
+        report.add_embedded(embedded, Totals::default());
+        let group = &report.groups[1];
+        assert_eq!((group.name.as_str(), group.state.as_str()), ("", "embedded"));
+        assert_eq!(group.processes[0].threads.as_ref().unwrap().len(), 1);
     }
 
     #[test]

@@ -45,6 +45,16 @@ impl Tallies {
     fn map(memory: BorrowedFd<'_>, count: u32, access: Access) -> io::Result<Self> {
         let bytes = usize::try_from(rustix::fs::fstat(memory)?.st_size).unwrap_or(0);
         let base = bytes / size_of::<u64>() / (SLOT + TALLY) * SLOT;
+        Self::behind(memory, base, count, access)
+    }
+
+    /// Maps `count` tallies behind `base` words of something else.
+    pub(super) fn behind(
+        memory: BorrowedFd<'_>,
+        base: usize,
+        count: u32,
+        access: Access,
+    ) -> io::Result<Self> {
         let count = count as usize;
         let words = base.saturating_add(count.saturating_mul(TALLY));
         Ok(Self { mapping: Mapping::map(memory, words, access)?, base, count })
@@ -79,8 +89,13 @@ impl Tallies {
 
     /// The sums of all slots.
     pub fn totals(&self) -> Totals {
+        self.sums(0..self.count)
+    }
+
+    /// The sums of some slots.
+    pub(super) fn sums(&self, slots: impl Iterator<Item = usize>) -> Totals {
         let mut totals = Totals::default();
-        for slot in 0..self.count {
+        for slot in slots {
             for (word, sum) in totals.statuses.iter_mut().enumerate() {
                 *sum = sum.saturating_add(self.load(slot, word));
             }

@@ -31,6 +31,7 @@ use wsgi_ipc::{
 
 use history::History;
 use linger::Linger;
+pub(crate) use operator::ForDaemons;
 use reload::Reload;
 
 use crate::{

@@ -9,10 +9,10 @@ use wsgi_core::{
     control::ToDaemon,
     level::Level,
     reason::Reason,
-    status::inquiry::{GroupReport, MemberReport},
+    status::inquiry::{Asked, GroupReport, MemberReport},
 };
 use wsgi_ipc::{
-    process,
+    inquiries, process,
     scoreboard::{GroupState, ProcessState},
     socket,
 };
@@ -20,6 +20,25 @@ use wsgi_ipc::{
 use crate::member::{Member, Terms};
 
 use super::{Group, history::seconds};
+
+/// A question for daemons.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ForDaemons {
+    /// What do the threads do?
+    Report,
+    /// Which Python code do they run?
+    Stack(Option<(u32, u64)>),
+}
+
+impl ForDaemons {
+    /// For the process with this token.
+    fn with(self, token: u64) -> ToDaemon {
+        match self {
+            Self::Report => ToDaemon::Report { token },
+            Self::Stack(of) => ToDaemon::Stack { token, of },
+        }
+    }
+}
 
 impl Group {
     /// What is known of the group without its daemons.
@@ -57,10 +76,26 @@ impl Group {
         self.able(epoch).count()
     }
 
+    /// Who will be asked a question, each with a token of its own.
+    pub(crate) fn asked(&self, epoch: Option<u64>) -> Vec<Asked> {
+        let members = self.able(epoch).filter_map(|member| {
+            Some(Asked {
+                // Without one it is not asked: nobody could tell its answer from a false one.
+                token: inquiries::new_token().ok()?,
+                group: self.name().to_owned(),
+                epoch: member.process.epoch,
+                pid: member.process.pid,
+            })
+        });
+        members.collect()
+    }
+
     /// Passes a question on to them.
-    pub(crate) fn ask(&self, question: &ToDaemon, epoch: Option<u64>, asker: BorrowedFd<'_>) {
-        for member in self.able(epoch) {
-            member.ask(question, asker);
+    pub(crate) fn ask(&self, question: ForDaemons, asked: &[Asked], asker: BorrowedFd<'_>) {
+        for of in asked.iter().filter(|of| of.group == self.name()) {
+            for member in self.able(Some(of.epoch)) {
+                member.ask(&question.with(of.token), asker);
+            }
         }
     }
 
