@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::support::command::{self, Served, folder, other, said};
 use crate::support::{Httpd, conf, original, rundir};
@@ -45,19 +46,25 @@ fn shell(folder: &Path, line: &str) -> String {
     said(&command.env("PATH", path).output().unwrap())
 }
 
+/// The Python package with the module under test, made once: tests of this page run side by side.
+fn package() -> &'static Path {
+    static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGE.get_or_init(|| {
+        let package = rundir::run().path.join("python package");
+        rundir::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../python"), &package);
+        let server = rundir::run().module.parent().unwrap();
+        std::os::unix::fs::symlink(server, package.join("mod_wsgi_rs/server")).unwrap();
+        package
+    })
+}
+
 /// A venv with the libraries of the suite and the Python package, as pip would leave it.
 fn install(folder: &Path) {
     let site = fs::read_dir(folder.join("venv/lib")).unwrap().next().unwrap().unwrap().path();
     let libraries =
         fs::read_dir(rundir::venv().unwrap().join("lib")).unwrap().next().unwrap().unwrap();
     let libraries = libraries.path().join("site-packages");
-    let package = rundir::run().path.join("python package");
-    if !package.exists() {
-        rundir::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../python"), &package);
-        let server = rundir::run().module.parent().unwrap();
-        std::os::unix::fs::symlink(server, package.join("mod_wsgi_rs/server")).unwrap();
-    }
-    let text = format!("{}\n{}\n", libraries.display(), package.display());
+    let text = format!("{}\n{}\n", libraries.display(), package().display());
     fs::write(site.join("site-packages/others.pth"), text).unwrap();
     let script = folder.join("venv/bin/mod-wsgi-rs");
     let text = format!(
