@@ -22,11 +22,12 @@ mod watch;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use conversation::{Conversation, Errand, Verdict};
 use upload::Upload;
+use wsgi_ipc::clock;
 
 use crate::{
     apache::{hook::Status, process},
@@ -50,7 +51,7 @@ pub(crate) fn relay(job: &Job<'_>, group: &Group, link: &Link) -> Result<Status,
     let buffering = job.choice.request_buffering.unwrap_or(group.definition.bodies.request);
     let mut upload = Upload::open(job, memory_of(buffering))?;
     let request_id = next_request_id();
-    let transfer = Transfer { request_id, queue_start: microseconds_now() };
+    let transfer = Transfer { request_id, queue_start: clock::since_epoch() };
     let head = encode_head(job, upload.length(), transfer);
     let start = Instant::now();
     let errand = Errand { job, group, link, request_id, start };
@@ -97,15 +98,10 @@ fn next_request_id() -> u64 {
     const COUNT: u64 = (1 << 42) - 1;
     // A forked child inherits the parent's count only if the parent served requests (-X).
     if NEXT.load(Ordering::Relaxed) == 0 {
-        let now = microseconds_now().cast_unsigned();
+        let now = clock::since_epoch().cast_unsigned();
         // Another thread may have been first: then its start stands.
         NEXT.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).ok();
     }
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     (u64::from(process::own_pid()) << 42) | (count & COUNT)
-}
-
-fn microseconds_now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
-//! What is to be seen of daemon groups and of embedded applications: the handler `wsgi-status` with its page, JSON and metrics,
-//! and the module's part of httpd's own server-status.
+//! What is to be seen of daemon groups and of embedded applications: the handler `wsgi-status` with
+//! its page, JSON and metrics, and the module's part of httpd's own server-status.
 //!
 //! * `access`: who may see it.
 //! * `collect`: asks everybody who knows something.

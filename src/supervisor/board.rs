@@ -5,7 +5,6 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::OnceLock,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use wsgi_core::{
@@ -13,7 +12,10 @@ use wsgi_core::{
     control::EmbeddedSpec,
     status::{inquiry::GroupReport, times::Totals},
 };
-use wsgi_ipc::scoreboard::{Children, Place, Size, Subject};
+use wsgi_ipc::{
+    clock,
+    scoreboard::{Children, Place, Size, Subject},
+};
 
 use crate::apache::{mpm, process};
 
@@ -72,8 +74,7 @@ pub(crate) struct Board {
 impl Board {
     /// This process is a child that has just started.
     pub(crate) fn child_start(&self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.started.set(u64::try_from(now.as_micros()).unwrap_or_default()).ok();
+        self.started.set(clock::since_epoch().cast_unsigned()).ok();
     }
 
     /// This process ends.

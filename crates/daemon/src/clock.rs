@@ -5,24 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::time::{ClockId, clock_gettime};
-
-/// ns of the monotonic clock.
-pub(crate) fn nanoseconds() -> u64 {
-    in_nanoseconds(ClockId::Monotonic)
-}
-
-/// µs since the epoch.
-pub(crate) fn since_epoch() -> i64 {
-    i64::try_from(in_nanoseconds(ClockId::Realtime) / 1000).unwrap_or(i64::MAX)
-}
-
-fn in_nanoseconds(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    // Neither is ever below zero.
-    let (seconds, rest) = (time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned());
-    seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
-}
+use wsgi_ipc::clock::{nanoseconds, recent_nanoseconds};
 
 /// A moment, in ms of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,18 +14,12 @@ pub(crate) struct Moment(u64);
 impl Moment {
     /// Now.
     pub(crate) fn now() -> Self {
-        Self::read(ClockId::Monotonic)
+        Self(nanoseconds() / 1_000_000)
     }
 
     /// Now or up to a tick of the kernel ago: all that the request path has the time for.
     pub(crate) fn recent() -> Self {
-        Self::read(ClockId::MonotonicCoarse)
-    }
-
-    fn read(clock: ClockId) -> Self {
-        let time = clock_gettime(clock);
-        let whole = u64::try_from(time.tv_sec).unwrap_or(0) * 1000;
-        Self(whole + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000)
+        Self(recent_nanoseconds() / 1_000_000)
     }
 
     /// A while ago.

@@ -12,10 +12,7 @@ use wsgi_core::{
     frame::{Extent, HEADER, Header, KEEP, Kind, Located, MAX_PAYLOAD, MORE, SOURCE},
     head::ResponseHead,
 };
-use wsgi_ipc::kept::current_processor;
-use wsgi_ipc::socket::TimedStream;
-
-use crate::clock;
+use wsgi_ipc::{clock, kept::current_processor, socket::TimedStream};
 
 /// Most bytes that are held back for something that follows at once.
 const HELD: usize = 64 << 10;

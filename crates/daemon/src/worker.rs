@@ -17,10 +17,12 @@ use wsgi_core::{
     level::Level,
     status::times::Sample,
 };
-use wsgi_ipc::socket::{self, TimedStream};
+use wsgi_ipc::{
+    clock,
+    socket::{self, TimedStream},
+};
 
 use crate::{
-    clock,
     connection::{ConnectionExchange, Place, Request},
     forked,
     host::Host,

@@ -1,15 +1,20 @@
-//! The clock that all processes of the machine share, in ns.
+//! The clocks that all processes of the machine share.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Now.
+/// Now, in ns of the monotonic clock.
 pub fn nanoseconds() -> u64 {
     read(ClockId::Monotonic)
 }
 
-/// Now or up to a tick of the kernel ago, which is quicker to say.
+/// The same, or up to a tick of the kernel ago: all that the request path has the time for.
 pub fn recent_nanoseconds() -> u64 {
     read(ClockId::MonotonicCoarse)
+}
+
+/// Now, in µs since the epoch.
+pub fn since_epoch() -> i64 {
+    i64::try_from(read(ClockId::Realtime) / 1000).unwrap_or(i64::MAX)
 }
 
 fn read(clock: ClockId) -> u64 {
