@@ -14,6 +14,18 @@ fn environ_of(server: &Httpd, host: &str, target: &str) -> Environ {
     Environ::parse(&server.request("GET", target, &[("Host", host)], b"").ok())
 }
 
+/// The same script in two sub-interpreters and in the main one.
+fn counters(mode: Mode) -> Httpd {
+    Httpd::with(
+        "WSGIScriptAlias /one @apps@/counter.py application-group=one\n\
+         WSGIScriptAlias /two @apps@/counter.py application-group=two\n\
+         WSGIScriptAlias /main @apps@/counter.py application-group=%{GLOBAL}",
+    )
+    .mode(mode)
+    .one_child()
+    .start()
+}
+
 fn body(response: &Response) -> (u16, bool) {
     (response.status(), response.text().contains("PATH_INFO"))
 }
@@ -235,20 +247,23 @@ both_modes! {
     }
 
     fn interpreters_are_apart_and_created_once(mode) {
-        let server = Httpd::with(
-            "WSGIScriptAlias /one @apps@/counter.py application-group=one\n\
-             WSGIScriptAlias /two @apps@/counter.py application-group=two\n\
-             WSGIScriptAlias /main @apps@/counter.py application-group=%{GLOBAL}",
-        )
-        .mode(mode)
-        .one_child()
-        .start();
+        let server = counters(mode);
+        assert_eq!(server.get("/main").ok(), "1");
         for count in ["1", "2", "3"] {
             assert_eq!(server.get("/one").ok(), count);
         }
         assert_eq!(server.get("/two").ok(), "1");
-        assert_eq!(server.get("/main").ok(), "1");
         assert_eq!(server.get("/one").ok(), "4");
+    }
+
+    fn a_thread_takes_nothing_from_a_sub_interpreter_to_the_main_one(mode) {
+        ours!("a thread that has served a sub-interpreter may serve the main one's requests there");
+        let server = counters(mode);
+        // More requests than threads: each of them has been in the other interpreter.
+        for count in 1..=40 {
+            assert_eq!(server.get("/one").ok(), count.to_string());
+            assert_eq!(server.get("/main").ok(), count.to_string());
+        }
     }
 
     fn thread_locals_live_as_long_as_the_thread(mode) {

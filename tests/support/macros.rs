@@ -11,16 +11,16 @@ macro_rules! both_modes {
 
             #[test]
             fn embedded() {
-                if !crate::support::original::skips(concat!(module_path!(), "::embedded")) {
+                crate::support::original::run(concat!(module_path!(), "::embedded"), || {
                     check(crate::support::Mode::Embedded)
-                }
+                })
             }
 
             #[test]
             fn daemon() {
-                if !crate::support::original::skips(concat!(module_path!(), "::daemon")) {
+                crate::support::original::run(concat!(module_path!(), "::daemon"), || {
                     check(crate::support::Mode::Daemon)
-                }
+                })
             }
         }
     )* };
@@ -32,7 +32,7 @@ macro_rules! one {
         $(#[$meta])*
         #[test]
         fn $name() {
-            if !crate::support::original::skips(concat!(module_path!(), "::", stringify!($name))) $body
+            crate::support::original::run(concat!(module_path!(), "::", stringify!($name)), || $body)
         }
     )* };
 }
