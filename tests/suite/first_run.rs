@@ -2,12 +2,14 @@
 //!
 //! Enabled by `WSGI_TEST_XTASK=1`, which `cargo xtask test` sets; once, on the event MPM.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Mutex;
 
 use crate::support::process::{self, Process};
 use crate::support::{Connection, Httpd, Response, poll, rundir};
@@ -219,6 +221,21 @@ pub fn succeeded(done: &Output) -> String {
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(done.status.success(), "{text}");
     text
+}
+
+/// A package of what the stage holds, built once; its file.
+pub fn built(kind: &'static str, end: &str) -> PathBuf {
+    static FILES: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut files = FILES.lock().unwrap();
+    let build = || {
+        let line = format!("cargo xtask {kind} --no-build");
+        let text = succeeded(&shell(&line).output().unwrap());
+        let file = text.lines().find_map(|line| line.strip_prefix("xtask: wrote "));
+        PathBuf::from(file.expect(&text))
+    };
+    let file = files.entry(kind).or_insert_with(build).clone();
+    assert!(file.display().to_string().ends_with(end), "{}", file.display());
+    file
 }
 
 one! {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::first_run::{repository, shell, succeeded};
+use super::first_run::{built, repository, succeeded};
 use crate::support::command::{Served, folder, other, said};
 use crate::support::rundir;
 
@@ -18,14 +18,6 @@ def application(environ, start_response):
     start_response('200 OK', [])
     return [sys.prefix.encode()]
 ";
-
-/// Builds a package of what the stage holds; its file.
-fn built(kind: &str, end: &str) -> PathBuf {
-    let text = succeeded(&shell(&format!("cargo xtask {kind} --no-build")).output().unwrap());
-    let file = text.lines().find_map(|line| line.strip_prefix("xtask: wrote ")).expect(&text);
-    assert!(file.ends_with(end), "{file}");
-    PathBuf::from(file)
-}
 
 /// A venv with the wheel in it, and all that the venv of the suite has.
 fn venv() -> &'static Path {

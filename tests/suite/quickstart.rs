@@ -7,35 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::support::command::{self, Served, folder, other, said};
+use crate::support::page::{self, Block};
 use crate::support::{Httpd, conf, original, rundir};
 
-/// A fenced block: its language, its text, and the file it is the content of.
-struct Block {
-    kind: String,
-    text: String,
-    file: Option<String>,
-}
-
-/// The blocks of a section.
+/// The blocks of a section that are run.
 fn section(title: &str) -> VecDeque<Block> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/quickstart.md");
-    let page = fs::read_to_string(page).unwrap();
-    let text = page.split("\n## ").find(|part| part.starts_with(title)).expect("the section");
-    let mut blocks = VecDeque::new();
-    let mut before = "";
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(kind) = line.strip_prefix("```") {
-            let inside: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let file = before.strip_prefix('`').and_then(|rest| rest.strip_suffix("`:"));
-            let text = inside.join("\n") + "\n";
-            blocks.push_back(Block { kind: kind.to_owned(), text, file: file.map(str::to_owned) });
-        }
-        if !line.is_empty() {
-            before = line;
-        }
-    }
-    blocks
+    let blocks = page::section_of("quickstart.md", title).blocks.into_iter();
+    blocks.filter(|block| block.excuse.is_none()).collect()
 }
 
 /// A shell in a folder, in which `mod-wsgi-rs` is the command under test.
@@ -140,7 +118,7 @@ one! {
     fn one_process_group_for_each_customer() {
         needs_command!();
         needs_root!();
-        let mut blocks = section("One process group");
+        let mut blocks = section("One process group for each customer");
         let site = tempfile::tempdir().unwrap();
         for name in ["alice", "bob"] {
             let path = site.path().join(name);

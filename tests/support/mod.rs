@@ -16,6 +16,8 @@
 //! | `environ` | the answer of the application that shows its environ |
 //! | `http` | the raw HTTP/1.1 client |
 //! | `load` | many clients at once while something is done to the server, and their count |
+//! | `page` | the pages of `docs/`: sections and fenced blocks |
+//! | `system` | a copy of the machine's file system, to install things in |
 //! | `tmpfs` | a file system that is soon full |
 //! | `curl` | TLS and HTTP/2 through `curl` |
 //! | `command` | the command `mod-wsgi-rs` and the servers it starts |
@@ -36,10 +38,12 @@ pub mod httpd;
 pub mod load;
 pub mod log;
 pub mod original;
+pub mod page;
 pub mod ports;
 pub mod process;
 pub mod pythons;
 pub mod rundir;
+pub mod system;
 pub mod tmpfs;
 
 pub use conf::Mode;
@@ -47,4 +51,5 @@ pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
 pub use httpd::{Httpd, at_end, poll};
 pub use ports::Port;
+pub use system::System;
 pub use tmpfs::Tmpfs;

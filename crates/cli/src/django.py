@@ -11,7 +11,7 @@ os.chdir(folder)
 
 if "DJANGO_SETTINGS_MODULE" not in os.environ:
     with open("manage.py", encoding="utf-8") as file:
-        found = re.search(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)""", file.read())
+        found = re.search(r"""DJANGO_SETTINGS_MODULE['"](?:\s*,|\]\s*=)\s*['"]([\w.]+)""", file.read())
     if found is None:
         sys.exit("manage.py does not set DJANGO_SETTINGS_MODULE; set it in the environment")
     os.environ["DJANGO_SETTINGS_MODULE"] = found.group(1)

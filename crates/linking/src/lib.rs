@@ -31,7 +31,18 @@ pub fn with_shared_library() {
     argument(&format!("-L{folder}"));
     argument(&format!("-l{name}"));
     // A library outside the linker's search path is found where it was at build time.
-    argument(&format!("-Wl,-rpath,{folder}"));
+    if !is_searched(folder) {
+        argument(&format!("-Wl,-rpath,{folder}"));
+    }
+}
+
+/// Whether the dynamic linker looks into a folder anyway: those of the system itself, to which
+/// Debian adds one for each architecture.
+fn is_searched(folder: &str) -> bool {
+    let folder = folder.strip_prefix("/usr").unwrap_or(folder);
+    let name = folder.strip_prefix("/lib/");
+    matches!(folder, "/lib" | "/lib64")
+        || name.is_some_and(|name| !name.contains('/') && name.contains("-linux-gnu"))
 }
 
 /// Links it as the interpreter's own program is linked.
@@ -62,4 +73,23 @@ fn watch_interpreter() {
 
 fn argument(text: &str) {
     println!("cargo:rustc-link-arg={text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_the_system_are_searched_anyway() {
+        for folder in
+            ["/usr/lib/x86_64-linux-gnu", "/lib/arm-linux-gnueabihf", "/usr/lib64", "/lib"]
+        {
+            assert!(is_searched(folder), "{folder}");
+        }
+        for folder in
+            ["/usr/local/lib", "/opt/py/lib", "/usr/lib/python3.11", "/usr/lib/a-linux-gnu/x"]
+        {
+            assert!(!is_searched(folder), "{folder}");
+        }
+    }
 }

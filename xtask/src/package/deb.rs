@@ -1,10 +1,10 @@
 //! The Debian package: module, programs and command where Debian keeps them, a2enmod's files, and
 //! scripts that enable the module and leave a running httpd alone.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 use wsgi_httpd::program;
@@ -18,11 +18,21 @@ const NAME: &str = "libapache2-mod-wsgi-rs";
 /// Where Debian's httpd keeps its modules.
 const MODULES: &str = "usr/lib/apache2/modules";
 
-/// Run after the files are there.
-const POSTINST: &str = include_str!("postinst.sh");
+/// Run after the files are there, before they go, and after that.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("postinst", include_str!("postinst.sh")),
+    ("prerm", include_str!("prerm.sh")),
+    ("postrm", include_str!("postrm.sh")),
+];
 
-/// Run before the files go.
-const PRERM: &str = include_str!("prerm.sh");
+/// What `man mod-wsgi-rs` shows.
+const MANUAL: &str = include_str!("mod-wsgi-rs.1");
+
+/// Whose it is and under which terms.
+const COPYRIGHT: &str = include_str!("copyright");
+
+/// What lintian is told, with the reasons.
+const OVERRIDES: &str = include_str!("lintian-overrides");
 
 /// Writes the package into a folder.
 pub(crate) fn write(project: &Project, folder: &Path) -> Result<PathBuf> {
@@ -57,20 +67,35 @@ fn files(project: &Project, root: &Path) -> Result<()> {
     tree::text(&available.join("wsgi_rs.load"), &load, 0o644)?;
     tree::copy(&conf.join("wsgi_rs.conf"), &available.join("wsgi_rs.conf"))?;
 
-    let docs = root.join("usr/share/doc").join(NAME);
-    let licence = fs::read_to_string(project.root.join("LICENSE"))?;
-    let notice = fs::read_to_string(project.root.join("NOTICE"))?;
-    let copyright = format!(
-        "mod_wsgi_rs is under the Apache License 2.0 (on Debian also in\n\
-         /usr/share/common-licenses/Apache-2.0). What is linked into its programs is in THIRD-PARTY-LICENSES.\n\n\
-         {notice}\n\n{licence}"
-    );
-    tree::text(&docs.join("copyright"), &copyright, 0o644)?;
-    tree::text(&docs.join("NOTICE"), &notice, 0o644)?;
+    tree::compressed(&root.join("usr/share/man/man1/mod-wsgi-rs.1"), MANUAL)?;
+    tree::text(&root.join("usr/share/lintian/overrides").join(NAME), OVERRIDES, 0o644)?;
+    documents(project, &root.join("usr/share/doc").join(NAME))
+}
+
+/// Licences and changes.
+fn documents(project: &Project, docs: &Path) -> Result<()> {
+    tree::text(&docs.join("copyright"), COPYRIGHT, 0o644)?;
+    tree::copy(&project.root.join("NOTICE"), &docs.join("NOTICE"))?;
     tree::text(&docs.join("THIRD-PARTY-LICENSES"), &licences::text(project)?, 0o644)?;
-    tree::copy(&project.root.join("CHANGELOG.md"), &docs.join("changelog"))?;
-    let mut gzip = Command::new("gzip");
-    program::run(gzip.args(["--best", "--no-name"]).arg(docs.join("changelog")))
+    let changes = project.root.join("CHANGELOG.md");
+    let mut date = Command::new("date");
+    let date = program::output(date.args(["-u", "-R", "-r"]).arg(&changes))?;
+    // dpkg's own form says which version this is; what has changed in it is told in ours.
+    let entry = format!(
+        "{NAME} ({VERSION}) unstable; urgency=medium\n\n  * What has changed is in CHANGELOG.md.gz.\n\n -- {}  {date}\n",
+        maintainer()
+    );
+    tree::compressed(&docs.join("changelog"), &entry)?;
+    tree::compressed(&docs.join("CHANGELOG.md"), &fs::read_to_string(changes)?)
+}
+
+/// Who answers for the package: whoever builds it, as Debian's own tools have it, or the authors.
+fn maintainer() -> String {
+    let named = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    match (named("DEBFULLNAME"), named("DEBEMAIL")) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        _ => env!("CARGO_PKG_AUTHORS").to_owned(),
+    }
 }
 
 /// The libraries of the system that the programs need, as dpkg knows them.
@@ -104,20 +129,22 @@ fn control(root: &Path, architecture: &str, depends: &str) -> Result<()> {
     let size = size.split_whitespace().next().unwrap_or("0").to_owned();
     let text = format!(
         "Package: {NAME}\nVersion: {VERSION}\nArchitecture: {architecture}\n\
-         Maintainer: mod_wsgi_rs developers <noreply@example.invalid>\nInstalled-Size: {size}\n\
+         Maintainer: {}\nInstalled-Size: {size}\n\
          Depends: {depends}\nRecommends: apache2\nSection: httpd\nPriority: optional\n\
          Description: Python WSGI applications under Apache httpd\n \
          An Apache module, written in Rust, that runs Python web applications in daemon\n \
          processes or inside httpd. It reads the configuration of mod_wsgi.\n .\n \
          The command mod-wsgi-rs serves an application under a private httpd and checks\n \
-         configurations.\n"
+         configurations.\n",
+        maintainer()
     );
     tree::text(&folder.join("control"), &text, 0o644)?;
     let conffiles =
         "/etc/apache2/mods-available/wsgi_rs.conf\n/etc/apache2/mods-available/wsgi_rs.load\n";
     tree::text(&folder.join("conffiles"), conffiles, 0o644)?;
-    tree::text(&folder.join("postinst"), POSTINST, 0o755)?;
-    tree::text(&folder.join("prerm"), PRERM, 0o755)?;
+    for (name, text) in SCRIPTS {
+        tree::text(&folder.join(name), text, 0o755)?;
+    }
     let mut sums = Command::new("sh");
     sums.current_dir(root).args(["-c", "find usr -type f -print0 | sort -z | xargs -0 md5sum"]);
     tree::text(&folder.join("md5sums"), &format!("{}\n", program::output(&mut sums)?), 0o644)

@@ -7,4 +7,9 @@ if [ "$1" = remove ] && [ -e "${DPKG_ROOT:-}/etc/apache2/mods-enabled/wsgi_rs.lo
     echo "wsgi_rs is disabled; a running apache2 keeps it until it is restarted."
 fi
 
+# What Python has compiled is not dpkg's.
+if [ -z "$DPKG_ROOT" ] && command -v py3clean >/dev/null; then
+    py3clean -p libapache2-mod-wsgi-rs
+fi
+
 exit 0

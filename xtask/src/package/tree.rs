@@ -28,6 +28,12 @@ pub(crate) fn text(path: &Path, text: &str, mode: u32) -> Result<()> {
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
 }
 
+/// Writes a text as gzip does, with the end `.gz`; the same bytes whenever that is.
+pub(crate) fn compressed(path: &Path, content: &str) -> Result<()> {
+    text(path, content, 0o644)?;
+    program::run(Command::new("gzip").args(["--best", "--no-name"]).arg(path))
+}
+
 /// Copies a file, executable if it was.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(above) = to.parent() {
@@ -54,14 +60,14 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the module and the folder beside it into `to`, without what only debuggers read.
+/// Puts the module and the folder beside it into `to`, without what only debuggers and linkers read.
 pub(crate) fn stage(project: &Project, to: &Path) -> Result<()> {
     let module = to.join("mod_wsgi_rs.so");
     copy(&project.module(), &module)?;
     let helpers = to.join("mod_wsgi_rs");
     copy_folder(&project.stage().join("mod_wsgi_rs"), &helpers)?;
     let mut strip = Command::new("strip");
-    strip.arg("--strip-debug").arg(&module);
+    strip.args(["--strip-unneeded", "--remove-section=.comment"]).arg(&module);
     for entry in fs::read_dir(&helpers)? {
         let path = entry?.path();
         if path.extension().is_none_or(|end| end != "pyi") {

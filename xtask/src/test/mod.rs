@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that shows that the product works.
 //!
 //! The parts run one after the other and all of them run, so that one call shows every
-//! failure; the summary at the end repeats which failed. `venv`, `browser` and `original` prepare what
-//! the integration suite needs besides the module.
+//! failure; the summary at the end repeats which failed. `venv`, `browser`, `debian` and `original`
+//! prepare what the integration suite needs besides the module.
 
 mod browser;
+mod debian;
 mod original;
 mod part;
 mod pythons;
@@ -43,6 +44,8 @@ pub(crate) struct Prepared {
     venv: Option<PathBuf>,
     /// What drives a browser, where there is one.
     browser: Option<PathBuf>,
+    /// Debian's packages of httpd's service, where apt has them.
+    debian: Option<PathBuf>,
     original: Option<PathBuf>,
     others: Option<pythons::Others>,
 }
@@ -95,7 +98,8 @@ pub(crate) fn prepare(project: &Project, parts: &[Part], libraries: Libraries) -
     setup::ensure(Needs::Test)?;
     let pythons = Python::chosen(&[])?;
     let python = pythons.first().cloned().context("no Python to build for")?;
-    let mut prepared = Prepared { python, venv: None, browser: None, original: None, others: None };
+    let mut prepared =
+        Prepared { python, venv: None, browser: None, debian: None, original: None, others: None };
     if parts.iter().any(|part| part.tests_our_module()) {
         build::stage(project, &pythons)?;
     }
@@ -103,6 +107,7 @@ pub(crate) fn prepare(project: &Project, parts: &[Part], libraries: Libraries) -
         fs::create_dir_all(project.cache())?;
         prepared.venv = Some(venv::ensure(project, &prepared.python, libraries)?);
         prepared.browser = browser::ensure(project)?;
+        prepared.debian = debian::ensure(project)?;
     }
     if parts.contains(&Part::Pythons) {
         prepared.others = pythons::ensure(project, &prepared.python)?;
@@ -142,6 +147,9 @@ pub(crate) fn command(
     if let Some(browser) = &prepared.browser {
         command.env("WSGI_TEST_NODE", browser);
     }
+    if let Some(debian) = &prepared.debian {
+        command.env("WSGI_TEST_DEBIAN", debian);
+    }
     command.env_remove("WSGI_TEST_PYTHONS").env_remove("WSGI_ORIGINAL");
     match (part, &prepared.original, &prepared.others) {
         (Part::Original, Some(original), _) => {
@@ -171,6 +179,7 @@ mod tests {
             python: Python { path: PathBuf::from("/usr/bin/python3"), version: "3.11".to_owned() },
             venv: Some(PathBuf::from("/venv")),
             browser: None,
+            debian: None,
             original: Some(PathBuf::from("/original.so")),
             others: Some(pythons::Others {
                 module: PathBuf::from("/others.so"),

@@ -1,0 +1,130 @@
+//! A copy of this machine's file system, in which a test is root: what it writes is kept in memory,
+//! what it starts ends with it, its network is its own, and nothing of it reaches the machine.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+
+use super::command::said;
+use super::process;
+use super::rundir;
+
+/// Mounts the copy below the folder `$0` and stays in it until standard input ends, which it does
+/// when the test has ended, however that was. The shell waits for whatever loses its parent.
+const SET_UP: &str = r#"
+set -e
+ip link set lo up
+mount -t tmpfs tmpfs "$0"
+mkdir "$0/upper" "$0/work" "$0/root"
+mount -t overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" overlay "$0/root"
+mount -t proc proc "$0/root/proc"
+mount -t tmpfs -o mode=755 tmpfs "$0/root/run"
+mkdir -m 1777 "$0/root/run/lock"
+mount -t tmpfs -o mode=1777 tmpfs "$0/root/tmp"
+mount -t tmpfs -o mode=755 tmpfs "$0/root/dev"
+for device in null zero full random urandom; do
+    : >"$0/root/dev/$device"
+    mount --bind "/dev/$device" "$0/root/dev/$device"
+done
+mkdir -m 1777 "$0/root/dev/shm"
+ln -s /proc/self/fd "$0/root/dev/fd"
+printf '#!/bin/sh\nexit 101\n' >"$0/root/usr/sbin/policy-rc.d"
+chmod 755 "$0/root/usr/sbin/policy-rc.d"
+exec chroot "$0/root" sh -c 'cd / && exec 3<&0 && echo ready && { cat <&3 >&2 & wait; }'
+"#;
+
+/// A copy that exists as long as the value.
+pub struct System {
+    first: Child,
+    input: Option<ChildStdin>,
+    inside: i32,
+    folder: tempfile::TempDir,
+}
+
+impl System {
+    /// Makes one, or says what this machine lacks for it.
+    pub fn new() -> Result<System, String> {
+        if !rundir::is_root() {
+            return Err("needs root".to_owned());
+        }
+        let folder = tempfile::tempdir_in(&rundir::run().path).expect("folder");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--"]);
+        command.args(["sh", "-c", SET_UP]).arg(folder.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut first = command.spawn().map_err(|error| format!("needs unshare: {error}"))?;
+        let input = first.stdin.take();
+        let mut line = String::new();
+        let output = first.stdout.take().expect("output");
+        BufReader::new(output).read_line(&mut line).expect("output");
+        if line != "ready\n" {
+            drop(input);
+            let done = first.wait_with_output().expect("unshare");
+            let why = String::from_utf8_lossy(&done.stderr).trim().replace('\n', "; ");
+            return Err(format!("needs mounts and a network of its own: {why}"));
+        }
+        let inside = process::tree(first.id() as i32).get(1).expect("its first process").pid;
+        Ok(System { first, input, inside, folder })
+    }
+
+    /// Where it is mounted, for those inside.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A shell that will run a line inside.
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.inside.to_string()]);
+        command.args(["--mount", "--net", "--pid", "--root", "--wd"]);
+        command.args(["--", "sh", "-c", line]).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", "/root");
+        command
+    }
+
+    /// Runs a line.
+    pub fn run(&self, line: &str) -> Output {
+        self.shell(line).output().expect("nsenter")
+    }
+
+    /// What a line writes, both streams, when it succeeds.
+    #[track_caller]
+    pub fn said(&self, line: &str) -> String {
+        said(&self.run(&format!("{{ {line}\n}} 2>&1"))).trim_end().to_owned()
+    }
+
+    /// Whether a line succeeds.
+    pub fn succeeds(&self, line: &str) -> bool {
+        self.run(line).status.success()
+    }
+
+    /// Copies a file of the machine into the copy.
+    #[track_caller]
+    pub fn take(&self, from: &Path, to: &str) {
+        let mut command = self.shell("mkdir -p \"${0%/*}\" && cat >\"$0\"");
+        command.arg(to).stdin(File::open(from).expect("file to take in"));
+        said(&command.output().expect("nsenter"));
+    }
+
+    /// Writes a file.
+    #[track_caller]
+    pub fn write(&self, path: &str, text: &str) {
+        let file = self.folder.path().join("text");
+        std::fs::write(&file, text).expect("file");
+        self.take(&file, path);
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        self.first.wait().expect("unshare");
+    }
+}
