@@ -1,8 +1,8 @@
-//! The process manager seen from httpd's parent: its start and restart (`start`), the sockets and
-//! memory that outlive configurations (`memory`; `board` for what runs embedded), the way a child reaches a group (`link`), the
-//! one that daemons have to ask the children (`questions`), the one that the children and the
-//! operator have to ask the supervisor (`inquiries`), and the process that tries applications for
-//! `httpd -t` (`check`).
+//! The process manager seen from httpd's parent: its start and restart (`start`), what outlives
+//! configurations (`parent`; sockets and memory of a group in `memory`, of what runs embedded in
+//! `board`), the way a child reaches a group (`link`), the one that daemons have to ask the children
+//! (`questions`), the one that the children and the operator have to ask the supervisor
+//! (`inquiries`), and the process that tries applications for `httpd -t` (`check`).
 //!
 //! Invariant: whatever belongs to a group *name* (listener, slots, process table) is made once
 //! and kept for the life of the parent, so that old httpd children and new daemons meet.
@@ -12,6 +12,7 @@ mod check;
 mod inquiries;
 mod link;
 mod memory;
+mod parent;
 mod questions;
 mod start;
 

@@ -11,20 +11,22 @@
 use std::{
     io,
     os::fd::{BorrowedFd, OwnedFd},
-    sync::atomic::{AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use wsgi_core::{
     activity::{Activity, Doing},
     status::{
-        inquiry::{GroupReport, MemberReport, RequestReport, ThreadReport},
+        inquiry::{GroupReport, MemberReport, ThreadReport},
         times::{Sample, Totals},
     },
 };
 
-use super::tallies::{TALLY, Tallies};
+use super::{
+    place::{self, PlaceWords, Subject},
+    tallies::{TALLY, Tallies},
+};
 use crate::{
-    clock::recent_nanoseconds,
     memory::{self, Access, Mapping},
     process,
 };
@@ -36,16 +38,6 @@ const OWNER: usize = 0;
 const STARTED: usize = 1;
 /// Places that were ever used, from the first on: in the others nothing was counted.
 const USED: usize = 2;
-
-/// Words of a place.
-const PLACE: usize = 128;
-const TAKEN: usize = 0;
-const NUMBER: usize = 1;
-const BEGUN: usize = 2;
-const SINCE: usize = 3;
-const LENGTHS: usize = 4;
-const ACTIVITY: usize = 5;
-const TEXT: usize = 16;
 
 /// How the state of the group is called that these children are.
 pub const EMBEDDED: &str = "embedded";
@@ -70,19 +62,8 @@ impl Size {
 
     /// Where the counters begin.
     fn tallies(self) -> usize {
-        self.base().saturating_add(self.all().saturating_mul(PLACE))
+        self.base().saturating_add(self.all().saturating_mul(place::WORDS))
     }
-}
-
-/// What a request is, as far as somebody sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// Its method.
-    pub method: &'a [u8],
-    /// Its URI.
-    pub uri: &'a [u8],
-    /// Its interpreter.
-    pub application_group: &'a [u8],
 }
 
 /// The memory, seen by httpd or by the supervisor.
@@ -136,11 +117,12 @@ impl Children {
     }
 
     fn start(&self, child: u32, place: u32) -> usize {
-        self.size.base() + self.number(child, place) as usize * PLACE
+        self.size.base() + self.number(child, place) as usize * place::WORDS
     }
 
-    fn words(&self, child: u32, place: u32) -> Option<&[AtomicU64; PLACE]> {
-        self.mapping.words(self.start(child, place), PLACE)?.first_chunk()
+    fn words(&self, child: u32, place: u32) -> Option<PlaceWords<'_>> {
+        let words = self.mapping.words(self.start(child, place), place::WORDS)?;
+        words.first_chunk().map(PlaceWords::new)
     }
 
     /// The calling process, which has started at `started` (µs since the epoch), takes a part.
@@ -154,10 +136,7 @@ impl Children {
         })?;
         self.head(child, STARTED)?.store(started, Ordering::Relaxed);
         for place in 0..self.used(child) {
-            let words = self.words(child, place)?;
-            for word in [&words[TAKEN], &words[NUMBER], &words[BEGUN]] {
-                word.store(0, Ordering::Relaxed);
-            }
+            self.words(child, place)?.clear();
         }
         Some(child)
     }
@@ -187,24 +166,15 @@ impl Children {
     /// not seen.
     pub fn begin(&self, child: u32, preferred: u32, subject: Subject<'_>) -> Option<Place<'_>> {
         let preferred = preferred % self.size.places.max(1);
-        let take = |place: &u32| {
-            let taken = self.words(child, *place).map(|words| &words[TAKEN]);
-            taken.is_some_and(|taken| taken.swap(1, Ordering::Acquire) == 0)
-        };
+        let take = |place: &u32| self.words(child, *place).is_some_and(PlaceWords::take);
         let place = Some(preferred).filter(take);
         let place = place.or_else(|| (0..self.size.places).find(take))?;
         self.note_used(child, place);
         let words = self.words(child, place)?;
-        // Only this thread writes there now.
-        let number = words[BEGUN].load(Ordering::Relaxed).wrapping_add(1);
-        words[BEGUN].store(number, Ordering::Relaxed);
-        // Nobody may see the new words under the number of the last request.
-        fence(Ordering::Release);
-        words[SINCE].store(recent_nanoseconds(), Ordering::Relaxed);
-        write_subject(words, subject);
-        let activity = self.mapping.activity(self.start(child, place) + ACTIVITY)?;
+        let number = words.begin(subject);
+        let activity = self.mapping.activity(self.start(child, place) + place::ACTIVITY)?;
         activity.begin();
-        words[NUMBER].store(number, Ordering::Release);
+        words.show(number);
         Some(Place { activity, child, place })
     }
 
@@ -223,8 +193,7 @@ impl Children {
         let times = [None, Some(spent.lock), spent.application, Some(spent.send)];
         self.tallies.add(self.number(place.child, place.place), &Sample { status, times });
         if let Some(words) = self.words(place.child, place.place) {
-            words[NUMBER].store(0, Ordering::Relaxed);
-            words[TAKEN].store(0, Ordering::Release);
+            words.end();
         }
     }
 
@@ -259,7 +228,7 @@ impl Children {
         let places = || (0..self.used(child)).filter_map(|place| self.words(child, place));
         let threads = places().zip(0u32..).map(|(words, place)| self.thread(words, place, child));
         let started = self.head(child, STARTED)?.load(Ordering::Relaxed) as f64 / 1e6;
-        let begun = places().map(|words| words[BEGUN].load(Ordering::Relaxed));
+        let begun = places().map(PlaceWords::begun);
         Some(MemberReport {
             epoch: u64::from(child) + 1,
             pid,
@@ -271,9 +240,9 @@ impl Children {
         })
     }
 
-    fn thread(&self, words: &[AtomicU64; PLACE], place: u32, child: u32) -> ThreadReport {
-        let activity = self.mapping.activity(self.start(child, place) + ACTIVITY);
-        let request = read_request(words);
+    fn thread(&self, words: PlaceWords<'_>, place: u32, child: u32) -> ThreadReport {
+        let activity = self.mapping.activity(self.start(child, place) + place::ACTIVITY);
+        let request = words.request();
         // What a thread does without a request is of one that has just ended.
         let doing = activity.filter(|_| request.is_some()).map(Activity::doing);
         ThreadReport { thread: place + 1, doing: doing.unwrap_or(Doing::Idle), request }
@@ -284,54 +253,6 @@ impl Children {
 fn owner(pid: u32) -> u64 {
     let start = process::start_time(pid).unwrap_or(0) & u64::from(u32::MAX);
     u64::from(pid) << 32 | start
-}
-
-/// Method, interpreter and URI one after the other, each from a new word on; what does not fit is
-/// cut.
-fn write_subject(words: &[AtomicU64; PLACE], subject: Subject<'_>) {
-    let mut rest = words.get(TEXT..).unwrap_or_default();
-    let mut lengths = 0;
-    for text in [subject.method, subject.application_group, subject.uri] {
-        let text = text.get(..rest.len() * 8).unwrap_or(text);
-        let (whole, tail) = text.as_chunks();
-        for (word, bytes) in rest.iter().zip(whole) {
-            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
-        }
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(tail) {
-            *to = *from;
-        }
-        if let Some(word) = rest.get(whole.len()).filter(|_| !tail.is_empty()) {
-            word.store(u64::from_ne_bytes(last), Ordering::Relaxed);
-        }
-        lengths = lengths << 16 | text.len() as u64;
-        rest = rest.get(text.len().div_ceil(8)..).unwrap_or_default();
-    }
-    words[LENGTHS].store(lengths, Ordering::Relaxed);
-}
-
-#[allow(clippy::cast_precision_loss, reason = "an age")]
-fn read_request(words: &[AtomicU64; PLACE]) -> Option<RequestReport> {
-    // Loads of memory that is only read must be relaxed ones.
-    let number = words[NUMBER].load(Ordering::Relaxed);
-    fence(Ordering::Acquire);
-    let lengths = words[LENGTHS].load(Ordering::Relaxed);
-    let since = words[SINCE].load(Ordering::Relaxed);
-    let mut rest = words.get(TEXT..).unwrap_or_default();
-    let [method, application_group, uri] = [32, 16, 0].map(|shift| {
-        let length = usize::from((lengths >> shift) as u16).min(rest.len() * 8);
-        let (own, next) = rest.split_at_checked(length.div_ceil(8)).unwrap_or_default();
-        rest = next;
-        let mut bytes: Vec<u8> =
-            own.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
-        bytes.truncate(length);
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    // With the second look the words were this request's during all of the reading.
-    fence(Ordering::Acquire);
-    let is_its = number != 0 && words[NUMBER].load(Ordering::Relaxed) == number;
-    let age = recent_nanoseconds().saturating_sub(since) as f64 / 1e9;
-    is_its.then_some(RequestReport { number, method, uri, application_group, age })
 }
 
 #[cfg(test)]
@@ -387,7 +308,7 @@ mod tests {
         let threads = seen.processes[0].threads.as_ref().unwrap();
         let uris: Vec<usize> =
             threads.iter().map(|one| one.request.as_ref().unwrap().uri.len()).collect();
-        assert_eq!(uris, [(PLACE - TEXT) * 8 - 8 - 16, 2]);
+        assert_eq!(uris, [(place::WORDS - 16) * 8 - 8 - 16, 2]);
         children.end(first, 500);
         children.end(second, 0);
         assert!(children.begin(own, 1, subject(b"/4")).is_some());

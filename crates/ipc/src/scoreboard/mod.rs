@@ -6,11 +6,13 @@
 //! [`Children`] is the same for what runs embedded, in one that httpd's children write.
 
 mod children;
+mod place;
 mod slots;
 mod table;
 mod tallies;
 
-pub use children::{Children, EMBEDDED, Place, Size, Subject};
+pub use children::{Children, EMBEDDED, Place, Size};
+pub use place::Subject;
 pub use slots::{Slots, Started};
 pub use table::{
     End, GroupState, PROCESSES, Process, ProcessState, ProcessTable, TableReader, TableWriter,
