@@ -12,7 +12,7 @@ use wsgi_core::{
     control::{self, ToSupervisor},
     level::Level,
 };
-use wsgi_ipc::socket;
+use wsgi_ipc::{room, socket};
 
 use super::{board::BoardMemory, inquiries::Inquiries, memory::GroupMemory, questions::Questions};
 use crate::{
@@ -31,6 +31,10 @@ pub(super) const SHORT_LIFE: Duration = Duration::from_secs(1);
 
 /// How often in a row it may die while starting before starts are spaced out.
 const QUICK_STARTS: u32 = 3;
+
+/// Descriptors of a group in httpd's parent, and of everything else of ours.
+const GROUP_FILES: u64 = 5;
+const OTHER_FILES: u64 = 100;
 
 /// What outlives configurations: it hangs on httpd's process pool. Only the parent's one thread
 /// touches it.
@@ -73,6 +77,9 @@ impl Parent {
             return Ok(());
         }
         self.attend();
+        let groups = resolved.groups.len() as u64;
+        // Where the system does not allow it, what cannot be opened says so.
+        room::make(groups.saturating_mul(GROUP_FILES).saturating_add(OTHER_FILES)).ok();
         self.open_links(server, resolved)?;
         self.open_questions(resolved).map_err(|error| error.to_string())?;
         self.open_inquiries(server, resolved).map_err(|error| error.to_string())?;
@@ -83,7 +90,7 @@ impl Parent {
     fn open_links(&mut self, server: Server<'_>, resolved: &Resolved) -> Result<(), String> {
         for (name, group) in &resolved.groups {
             let memory = self.memory(name, group).map_err(|error| {
-                format!("cannot create the socket of group \"{name}\": {error}")
+                format!("cannot create the socket of group \"{name}\": {error}{}", remedy(&error))
             })?;
             for (code, text) in memory.size_buffers(group.definition.buffers) {
                 let text = format!("WSGIDaemonProcess {name}: {text}");
@@ -91,7 +98,7 @@ impl Parent {
             }
             let link = memory
                 .link(group.definition.buffers)
-                .map_err(|error| format!("group \"{name}\": {error}"))?;
+                .map_err(|error| format!("group \"{name}\": {error}{}", remedy(&error)))?;
             // Set once for a configuration; a second post_config gets a configuration of its own.
             group.link.set(link).ok();
         }
@@ -301,5 +308,13 @@ impl Parent {
     /// What daemons may ask, where one may.
     pub(super) fn questions(&self) -> Option<Questions> {
         self.questions.clone()
+    }
+}
+
+/// What helps where a group cannot be made.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => "; let httpd open more files (LimitNOFILE= of its unit, ulimit -Hn)",
+        _ => "",
     }
 }

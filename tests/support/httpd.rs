@@ -82,6 +82,7 @@ pub struct Builder {
     trees: Vec<(String, PathBuf)>,
     writable: Vec<String>,
     module: Option<PathBuf>,
+    most_files: Option<u32>,
 }
 
 impl Builder {
@@ -178,8 +179,23 @@ impl Builder {
         fs::write(root.join("httpd.conf"), conf::text(&parts)).expect("httpd.conf");
     }
 
+    /// Lets httpd have so many descriptors, until it asks for more.
+    pub fn most_files(mut self, most: u32) -> Builder {
+        self.most_files = Some(most);
+        self
+    }
+
     fn command(&self, root: &Path) -> Command {
-        let mut command = Command::new(conf::httpd_program());
+        let program = conf::httpd_program();
+        let mut command = match self.most_files {
+            None => Command::new(program),
+            Some(most) => {
+                let mut shell = Command::new("/bin/sh");
+                let line = format!("ulimit -Sn {most}; exec \"$0\" \"$@\"");
+                shell.args(["-c", &line]).arg(program);
+                shell
+            }
+        };
         command.arg("-d").arg(root).arg("-f").arg(root.join("httpd.conf"));
         // A python of somebody's PATH must not decide where the standard library is.
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C");
@@ -285,6 +301,7 @@ impl Httpd {
             trees: Vec::new(),
             writable: Vec::new(),
             module: None,
+            most_files: None,
         }
     }
 

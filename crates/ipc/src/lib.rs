@@ -11,6 +11,7 @@ pub mod logline;
 pub mod memory;
 pub mod process;
 pub mod questions;
+pub mod room;
 pub mod scoreboard;
 pub mod socket;
 pub mod spool;

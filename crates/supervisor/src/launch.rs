@@ -8,6 +8,7 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
     ptr,
+    sync::OnceLock,
 };
 
 use rustix::{
@@ -15,6 +16,7 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets},
 };
 use wsgi_core::control::{GroupSpec, Identity, descriptor};
+use wsgi_ipc::room::{self, Rlimit};
 
 use crate::environment;
 
@@ -107,6 +109,17 @@ pub(crate) struct Passed<'a> {
     pub(crate) error_log: BorrowedFd<'a>,
     /// Where the group may ask httpd's children.
     pub(crate) questions: Option<BorrowedFd<'a>>,
+}
+
+/// The limit of open files that daemons get: the one of httpd.
+static FILE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
+
+/// Makes room for the descriptors of many groups. Applications find httpd's limit: some close
+/// every number up to it, or pass descriptors to select(2).
+pub(crate) fn make_room() -> io::Result<()> {
+    let limit = room::make_all()?;
+    FILE_LIMIT.set(limit).ok();
+    Ok(())
 }
 
 /// Starts a process of a group. Only the main thread may: the kernel sends the signal of the
@@ -226,6 +239,10 @@ impl Child {
         self.die_with_supervisor()?;
         reset_signals();
         close_on_exec(self.first_closed);
+        if let Some(limit) = FILE_LIMIT.get() {
+            // Going back to a limit is always allowed.
+            room::set(*limit).ok();
+        }
         // SAFETY: live C strings and null-terminated arrays of live C strings.
         unsafe {
             libc::execve(self.program.as_ptr(), self.arguments.as_ptr(), self.variables.as_ptr())
