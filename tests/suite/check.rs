@@ -147,23 +147,29 @@ one! {
         assert!(line(&text, "app.py").contains("httpd's own processes cannot reach it"), "{text}");
     }
 
-    fn an_application_that_hangs_or_crashes_is_named_and_ended() {
+    fn an_application_that_hangs_or_crashes_is_named_and_the_others_are_tried() {
         needs_command!();
         let folder = folder();
         let path = folder.path();
         write(path, "hangs.py", "import time\ntime.sleep(600)\n");
         write(path, "crashes.py", "import ctypes\nctypes.string_at(0)\n");
+        write(path, "leaves.py", "import os\nos._exit(127)\n");
         write(path, "good.py", HELLO);
         let (code, text) = check(path, "
             WSGIDaemonProcess slow startup-timeout=1
             WSGIDaemonProcess broken
             WSGIScriptAlias /slow @root@/hangs.py process-group=slow
             WSGIScriptAlias /broken @root@/crashes.py process-group=broken
-            WSGIScriptAlias /after @root@/good.py process-group=broken");
+            WSGIScriptAlias /after @root@/good.py process-group=broken
+            WSGIScriptAlias /leaves @root@/leaves.py process-group=broken
+            WSGIScriptAlias /later @root@/good.py process-group=slow");
         assert_eq!(code, Some(1), "{text}");
         assert!(line(&text, "/slow").contains("not loaded within 1 seconds"), "{text}");
         assert!(line(&text, "/broken").contains("died of signal 11"), "{text}");
-        assert!(line(&text, "/after").contains("not tried"), "{text}");
+        assert!(line(&text, "/leaves").contains("ended itself with status 127"), "{text}");
+        for url in ["/after", "/later"] {
+            assert!(line(&text, url).contains("check ok"), "{text}");
+        }
         poll("no process to be left", || process::users_of(path).is_empty().then_some(()));
     }
 

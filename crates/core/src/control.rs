@@ -322,13 +322,13 @@ pub enum ToSupervisor {
     Embedded(EmbeddedSpec),
     /// httpd stops: drain everything, then exit.
     Stop,
-    /// Nothing is to be served: have a process of this group try the candidates, report, and exit.
+    /// Nothing is to be served: have processes of this group try the candidates, report, and exit.
     Check {
         /// The group; its listener, slots and error log are attached.
         group: Box<GroupSpec>,
         /// What to try.
         candidates: Vec<Candidate>,
-        /// Seconds for all of it.
+        /// Seconds for each.
         limit: u32,
     },
 }

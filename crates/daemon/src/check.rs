@@ -75,6 +75,7 @@ pub(crate) fn run(mut spec: GroupSpec, candidates: &[Candidate], control: &Owned
             return 1;
         }
     };
+    tell(&FromDaemon::Ready);
     for candidate in candidates {
         let tried = match unreadable(Path::new(&candidate.script.path)) {
             Some(fault) => Err(Some(fault)),
