@@ -24,35 +24,55 @@ pub(crate) struct Line<'c> {
 impl<'c> Line<'c> {
     /// The section around it, with what that is for.
     pub(crate) fn section(&self) -> Option<(&'c CStr, &'c CStr)> {
-        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
-        let node = unsafe { self.node.as_ref() };
-        // SAFETY: null or a node of the same tree.
-        let section = unsafe { node.parent.as_ref() }?;
-        // SAFETY: null or a NUL-terminated string of the tree's pool.
-        let name = unsafe { text::optional(section.directive) }.unwrap_or_default();
+        self.sections().next()
+    }
+
+    /// The sections around it, the innermost first, each with what it is for.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = (&'c CStr, &'c CStr)> + use<'c> {
+        around(self.node).map(|section| {
+            // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+            let section = unsafe { section.as_ref() };
+            // SAFETY: null or a NUL-terminated string of the tree's pool.
+            let name = unsafe { text::optional(section.directive) }.unwrap_or_default();
+            // SAFETY: as above.
+            (name, unsafe { text::optional(section.args) }.unwrap_or_default())
+        })
+    }
+
+    /// Whether it stands in the same section as `other`, or in one around that which is no virtual
+    /// host.
+    pub(crate) fn holds_for(&self, other: &Self) -> bool {
+        let Some(section) = around(self.node).next() else { return false };
         // SAFETY: as above.
-        Some((name, unsafe { text::optional(section.args) }.unwrap_or_default()))
+        let is_host = name_of(unsafe { section.as_ref() }).eq_ignore_ascii_case(b"<VirtualHost");
+        !is_host && around(other.node).any(|of_other| of_other == section)
     }
 
     /// Whether a directive of this name stands in the same section, or in one around it that is no
     /// virtual host, however deep in sections of their own.
     pub(crate) fn has_beside(&self, name: &[u8]) -> bool {
-        // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
-        let node = unsafe { self.node.as_ref() };
-        let mut section = NonNull::new(node.parent);
-        while let Some(current) = section {
-            // SAFETY: as above.
-            let current = unsafe { current.as_ref() };
+        for section in around(self.node) {
+            // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+            let current = unsafe { section.as_ref() };
             if name_of(current).eq_ignore_ascii_case(b"<VirtualHost") {
                 return false;
             }
             if has_below(current, name) {
                 return true;
             }
-            section = NonNull::new(current.parent);
         }
         false
     }
+}
+
+/// The sections around a node, the innermost first.
+fn around(
+    node: NonNull<ffi::ap_directive_t>,
+) -> impl Iterator<Item = NonNull<ffi::ap_directive_t>> {
+    // SAFETY: nodes of the tree live as long as the configuration (mod_info shows them).
+    let parent =
+        |node: &NonNull<ffi::ap_directive_t>| NonNull::new(unsafe { node.as_ref() }.parent);
+    std::iter::successors(parent(&node), parent)
 }
 
 fn name_of(node: &ffi::ap_directive_t) -> &[u8] {

@@ -1,10 +1,16 @@
-//! `httpd -t -D WSGI_CHECK`: tries every application that the configuration mounts, each as its
-//! process group would load it, in a process that then ends. One line for each on standard error;
-//! httpd ends with 1 when one of them would not work.
+//! `httpd -t -D WSGI_CHECK`: tries every script that the configuration names, each as its process
+//! group would load it, in a process that then ends. One line for each on standard error; httpd
+//! ends with 1 when one of them would not work.
 //!
-//! `candidates` finds what is mounted; a supervisor of its own does the trying.
+//! `candidates` finds what there is: `aliases` what is mounted, `asked` the scripts of handlers and
+//! those that decide about requests, with what `sections` say about their place and what a first
+//! request would answer (`lookups`). A supervisor of its own does the trying.
 
+mod aliases;
+mod asked;
 mod candidates;
+mod lookups;
+mod sections;
 
 use std::{
     collections::BTreeMap,
@@ -28,34 +34,42 @@ use crate::{
 };
 use candidates::Mounted;
 
-/// Seconds for the applications of a group without `startup-timeout=`.
+/// Seconds for each script of a group without `startup-timeout=`.
 const LIMIT: u32 = 60;
+
+/// Why an application may not run in httpd's children.
+const RESTRICTED: &str =
+    "WSGIRestrictEmbedded is On and it names no process group: add WSGIProcessGroup";
 
 /// Tries everything; whether all of it would work.
 pub(crate) fn run(main: &MainState, server: Server<'_>, resolved: &Resolved) -> bool {
+    let found = candidates::all(main, server);
+    if found.mounted.is_empty() && found.notes.is_empty() {
+        say("WSGI check: the configuration mounts no application\n");
+    }
+    let mut is_sound = found.notes.iter().all(|note| note.is_sound);
     let mut groups: BTreeMap<String, Vec<Mounted>> = BTreeMap::new();
-    for mounted in candidates::all(main, server) {
+    for mounted in found.mounted {
+        if resolved.restricts_embedded && mounted.is_application && mounted.group.is_empty() {
+            say(&line(&mounted, &place("", None), Some(RESTRICTED), &[]));
+            is_sound = false;
+            continue;
+        }
         groups.entry(mounted.group.clone()).or_default().push(mounted);
     }
     let facts = HttpdFacts::new(main, server);
-    let mut is_sound = true;
     for (name, mounted) in &groups {
         is_sound &= try_group(name, mounted, resolved, &facts);
     }
-    if groups.is_empty() {
-        say("WSGI check: the configuration mounts no application\n");
-    }
+    found.notes.iter().for_each(|note| say(&note.text));
     is_sound
 }
 
 /// Tries what is mounted in one group, and says what became of it.
 fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved, facts: &HttpdFacts<'_>) -> bool {
     let Some(spec) = spec_of(name, resolved) else {
-        let reason = match name {
-            "" => "WSGIRestrictEmbedded is On and it names no process group: add WSGIProcessGroup",
-            _ => "no WSGIDaemonProcess defines its process group: correct the name, or define it",
-        };
-        mounted.iter().for_each(|one| say(&line(one, &place(name, None), Some(reason), &[])));
+        let why = "no WSGIDaemonProcess defines its process group: correct the name, or define it";
+        mounted.iter().for_each(|one| say(&line(one, &place(name, None), Some(why), &[])));
         return false;
     };
     let place = place(name, Some(&spec));
@@ -92,11 +106,13 @@ fn inside(spec: &GroupSpec, mut candidate: Candidate) -> Candidate {
 
 /// Why httpd's own children, which look for the script at every request, would not find it.
 fn unreachable(mounted: &Mounted, resolved: &Resolved, facts: &HttpdFacts<'_>) -> Option<String> {
+    // Import scripts are none of their business, and what they load themselves they have tried.
+    if !mounted.is_application {
+        return None;
+    }
     let folder = Path::new(&mounted.candidate.script.path).parent()?.to_str()?;
     let Identity { uid, groups, .. } = &resolved.children;
     let reader = Reader { uid: *uid, gids: groups };
-    // Import scripts are none of their business.
-    mounted.candidate.callable.as_ref()?;
     let why = reader.check_directory(folder, facts).err()?;
     Some(format!("httpd's own processes cannot reach it: {why}; let them (chmod o+x)"))
 }
@@ -110,7 +126,7 @@ fn spec_of(name: &str, resolved: &Resolved) -> Option<GroupSpec> {
     if !name.is_empty() {
         return resolved.groups.get(name).map(|group| one(group.spec.clone()));
     }
-    let embedded = resolved.embedded.as_ref().filter(|_| !resolved.restricts_embedded)?;
+    let embedded = resolved.embedded.as_ref()?;
     Some(one(GroupSpec {
         engine: EngineSpec { is_daemon: false, ..embedded.spec.clone() },
         program: embedded.program.to_string_lossy().into_owned(),

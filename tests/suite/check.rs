@@ -9,14 +9,20 @@ use crate::support::command::{self, folder, refused, run};
 use crate::support::{conf, poll, process, rundir};
 
 /// Checks a configuration with these lines; the exit code and what was said.
-fn check(folder: &Path, lines: &str) -> (Option<i32>, String) {
+pub(crate) fn check(folder: &Path, lines: &str) -> (Option<i32>, String) {
+    check_with(folder, &[], lines)
+}
+
+/// The same with further modules.
+pub(crate) fn check_with(folder: &Path, modules: &[&str], lines: &str) -> (Option<i32>, String) {
     fs::create_dir_all(folder.join("run")).unwrap();
     fs::create_dir_all(folder.join("htdocs")).unwrap();
     let body = conf::substitute(lines, folder, 18_000);
+    let modules: Vec<String> = modules.iter().map(|name| (*name).to_owned()).collect();
     let parts = conf::Parts {
         root: folder,
         port: 18_000,
-        modules: &[],
+        modules: &modules,
         module: None,
         sizing: None,
         body: &body,
@@ -31,16 +37,16 @@ fn check(folder: &Path, lines: &str) -> (Option<i32>, String) {
 
 /// The line about a script.
 #[track_caller]
-fn line<'t>(text: &'t str, script: &str) -> &'t str {
+pub(crate) fn line<'t>(text: &'t str, script: &str) -> &'t str {
     let found = text.lines().find(|line| line.starts_with("WSGI check") && line.contains(script));
     found.unwrap_or_else(|| panic!("nothing about {script} in\n{text}"))
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).unwrap();
 }
 
-const HELLO: &str = "def application(environ, start_response):\n    pass\n";
+pub(crate) const HELLO: &str = "def application(environ, start_response):\n    pass\n";
 
 one! {
     fn every_application_is_tried_where_it_would_run() {

@@ -1,17 +1,26 @@
 //! What `httpd -D WSGI_CHECK -t` asks a throw-away process about applications, what it answers, and
 //! the sentence that is made of it.
+//!
+//! * `needs`: what a script must define.
+//! * `target`: the files that the target of a WSGIScriptAliasMatch can mean.
+
+mod needs;
+mod target;
+
+pub use needs::{Looked, Needs};
+pub use target::{Files, Target, is_script};
 
 use serde::{Deserialize, Serialize};
 
 use crate::control::ImportScript;
 
-/// An application to try.
+/// A script to try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The script and its interpreter.
     pub script: ImportScript,
-    /// The callable that it must have; `None` where loading it is all.
-    pub callable: Option<String>,
+    /// What it must define.
+    pub needs: Needs,
 }
 
 /// What became of a candidate.

@@ -6,6 +6,17 @@
 
 use crate::wire::{self, Malformed, Reader};
 
+/// The function of WSGIAccessScript.
+pub const ALLOW_ACCESS: &str = "allow_access";
+/// The function of WSGIAuthUserScript that Basic authentication asks.
+pub const CHECK_PASSWORD: &str = "check_password";
+/// The function of WSGIAuthUserScript that Digest authentication asks.
+pub const GET_REALM_HASH: &str = "get_realm_hash";
+/// The function of WSGIAuthGroupScript.
+pub const GROUPS_FOR_USER: &str = "groups_for_user";
+/// The functions of WSGIDispatchScript, in the order in which they are asked; each may be missing.
+pub const DISPATCHERS: [&str; 3] = ["process_group", "application_group", "callable_object"];
+
 /// What a script is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question<'a> {

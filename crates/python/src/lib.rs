@@ -5,13 +5,14 @@
 //! one application group each, `attach.rs` the thread states. `object/` is the safe layer over
 //! the C API that everything else uses; `types/` are the Python types; `wsgi/` runs requests,
 //! `metrics/` counts them, `decide/`
-//! asks the scripts that decide about them.
+//! asks the scripts that decide about them, `check.rs` tries scripts that nobody asks.
 //! The invariant of the crate: nothing of Python is touched on a thread that is not attached,
 //! and nothing blocks on one that is.
 
 mod announce;
 mod attach;
 mod bootstrap;
+mod check;
 mod clock;
 mod config;
 mod decide;

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use wsgi_core::{
-    check::Candidate,
     control::{EngineSpec, ImportScript},
     decide::{Question, Verdict},
     exchange::{Exchange, Outcome},
@@ -85,7 +84,7 @@ impl Runtime {
     }
 
     /// The interpreter of a script; why there is none is logged.
-    fn interpreter_for(&self, script: &ImportScript) -> Option<&'static Interpreter> {
+    pub(crate) fn interpreter_for(&self, script: &ImportScript) -> Option<&'static Interpreter> {
         let group = script.application_group.as_bytes();
         let found = if self.spec.first_gets_main && script.is_default {
             self.interpreters.get_default(group, script.path.as_bytes(), &self.spec)
@@ -93,33 +92,6 @@ impl Runtime {
             self.interpreters.get(group, &self.spec)
         };
         found.inspect_err(|reason| log_no_interpreter(script, reason)).ok()
-    }
-
-    /// Loads a script as a request would and looks for its callable; the error is why that is not
-    /// there, unless it was logged.
-    pub fn try_out(&self, candidate: &Candidate) -> Result<(), Option<String>> {
-        let path = candidate.script.path.as_bytes();
-        let interpreter = self.interpreter_for(&candidate.script).ok_or(None)?;
-        let found = interpreter.scripts.find(path, None);
-        let attached = interpreter.attach().ok_or(None)?;
-        let py = attached.py();
-        let ignores_case = self.spec.ignores_case;
-        let loaded = loader::obtain(py, interpreter, path, ignores_case, found, loader::AT_START)
-            .map_err(|_| None)?;
-        let Some(name) = &candidate.callable else { return Ok(()) };
-        let module = loaded.module.get(py);
-        let named = py.text(name).and_then(|name| module.attribute_if_any(&name));
-        match named.map(|found| found.map(|found| found.is_callable())) {
-            Ok(Some(true)) => Ok(()),
-            Ok(Some(false)) => Err(Some(format!("its \"{name}\" is not callable"))),
-            Ok(None) => Err(Some(format!(
-                "it has no \"{name}\": define it, or name the callable with WSGICallableObject"
-            ))),
-            Err(raised) => {
-                raised.clear(py);
-                Err(Some(format!("its \"{name}\" cannot be looked up")))
-            }
-        }
     }
 
     fn preload_into(&self, interpreter: &Interpreter, path: &[u8], tags: Tags) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wsgi_core::{
-    decide::{Question, Verdict},
+    decide::{ALLOW_ACCESS, CHECK_PASSWORD, GET_REALM_HASH, GROUPS_FOR_USER, Question, Verdict},
     exchange::Exchange,
     head::{Key, RequestHead},
     level::Level,
@@ -137,33 +137,33 @@ fn run(
     let module = loaded.module.get(py);
     let function = |name: &str| module.attribute_if_any(&*py.interned(name)?);
     let verdict = match *question {
-        Question::Access { host } => match function("allow_access")? {
+        Question::Access { host } => match function(ALLOW_ACCESS)? {
             Some(function) => {
                 let host = py.latin1(host)?;
                 verdict::access(py, asking, &*function.call(&[&environ, &host])?)
             }
-            None => missing(py, asking, "WSGI0056", "host validator", "allow_access"),
+            None => missing(py, asking, "WSGI0056", "host validator", ALLOW_ACCESS),
         },
-        Question::Password { user, password } => match function("check_password")? {
+        Question::Password { user, password } => match function(CHECK_PASSWORD)? {
             Some(function) => {
                 let (user, password) = (py.latin1(user)?, py.latin1(password)?);
                 verdict::password(py, asking, &*function.call(&[&environ, &user, &password])?)?
             }
-            None => missing(py, asking, "WSGI0043", "user authentication", "check_password"),
+            None => missing(py, asking, "WSGI0043", "user authentication", CHECK_PASSWORD),
         },
-        Question::RealmHash { user, realm } => match function("get_realm_hash")? {
+        Question::RealmHash { user, realm } => match function(GET_REALM_HASH)? {
             Some(function) => {
                 let (user, realm) = (py.latin1(user)?, py.latin1(realm)?);
                 verdict::realm_hash(py, asking, &*function.call(&[&environ, &user, &realm])?)?
             }
-            None => missing(py, asking, "WSGI0046", "user authentication", "get_realm_hash"),
+            None => missing(py, asking, "WSGI0046", "user authentication", GET_REALM_HASH),
         },
-        Question::Groups { user } => match function("groups_for_user")? {
+        Question::Groups { user } => match function(GROUPS_FOR_USER)? {
             Some(function) => {
                 let user = py.latin1(user)?;
                 verdict::groups(py, asking, &*function.call(&[&environ, &user])?)?
             }
-            None => missing(py, asking, "WSGI0052", "group authentication", "groups_for_user"),
+            None => missing(py, asking, "WSGI0052", "group authentication", GROUPS_FOR_USER),
         },
         Question::Dispatch => verdict::changes(py, |name| match function(name)? {
             Some(function) => function.call(&[&environ]).map(Some),

@@ -1,7 +1,7 @@
 //! What the functions of deciding scripts may return, and what it means. `True` and `False` are
 //! those two objects and nothing that merely counts as true.
 
-use wsgi_core::decide::{Changes, Verdict};
+use wsgi_core::decide::{Changes, DISPATCHERS, Verdict};
 
 use super::call::Asking;
 use crate::object::{Class, Object, Py, PyResult, Ref};
@@ -106,12 +106,9 @@ pub(super) fn changes<'py>(
     call: impl Fn(&str) -> PyResult<Option<Object<'py>>>,
 ) -> PyResult<Verdict> {
     let mut changes = Changes::default();
-    let places = [
-        ("process_group", &mut changes.process_group),
-        ("application_group", &mut changes.application_group),
-        ("callable_object", &mut changes.callable_object),
-    ];
-    for (name, place) in places {
+    let places =
+        [&mut changes.process_group, &mut changes.application_group, &mut changes.callable_object];
+    for (name, place) in DISPATCHERS.into_iter().zip(places) {
         let Some(result) = call(name)?.filter(|result| !result.is_none()) else { continue };
         match octets(&result)? {
             Some(value) if !value.contains(&0) => *place = Some(value),
