@@ -2,7 +2,7 @@
 //! group would load it, in a process that then ends. One line for each on standard error; httpd
 //! ends with 1 when one of them would not work.
 //!
-//! `candidates` finds what there is: `aliases` what is mounted, `asked` the scripts of handlers and
+//! `candidates` finds what there is: `aliases` what is mounted, one script or a directory of them, `asked` the scripts of handlers and
 //! those that decide about requests, with what `sections` say about their place and what a first
 //! request would answer (`lookups`). A supervisor of its own does the trying.
 
@@ -36,6 +36,9 @@ use candidates::Mounted;
 
 /// Seconds for each script of a group without `startup-timeout=`.
 const LIMIT: u32 = 60;
+
+/// Most scripts that one process is asked to try: they fit a message, and their interpreters memory.
+const AT_ONCE: usize = 50;
 
 /// Why an application may not run in httpd's children.
 const RESTRICTED: &str =
@@ -72,10 +75,23 @@ fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved, facts: &Httpd
         mounted.iter().for_each(|one| say(&line(one, &place(name, None), Some(why), &[])));
         return false;
     };
-    let place = place(name, Some(&spec));
+    mounted
+        .chunks(AT_ONCE)
+        .map(|part| try_part(&spec, part, &place(name, Some(&spec)), resolved, facts))
+        .fold(true, |is_sound, is_part_sound| is_sound & is_part_sound)
+}
+
+/// Tries what one message names.
+fn try_part(
+    spec: &GroupSpec,
+    mounted: &[Mounted],
+    place: &str,
+    resolved: &Resolved,
+    facts: &HttpdFacts<'_>,
+) -> bool {
     let limit = if spec.timers.startup_timeout > 0 { spec.timers.startup_timeout } else { LIMIT };
-    let candidates = mounted.iter().map(|one| inside(&spec, one.candidate.clone())).collect();
-    let (findings, ended) = supervisor::try_out(&spec, candidates, limit)
+    let candidates = mounted.iter().map(|one| inside(spec, one.candidate.clone())).collect();
+    let (findings, ended) = supervisor::try_out(spec, candidates, limit)
         .unwrap_or_else(|error| (Vec::new(), Some(format!("it cannot be tried: {error}"))));
     let mut is_sound = true;
     for (number, one) in mounted.iter().enumerate() {
@@ -89,7 +105,7 @@ fn try_group(name: &str, mounted: &[Mounted], resolved: &Resolved, facts: &Httpd
         };
         is_sound &= reason.is_none();
         let log = finding.filter(|_| reason.is_some()).map(|Finding { log, .. }| log.as_slice());
-        say(&line(one, &place, reason.as_deref(), log.unwrap_or_default()));
+        say(&line(one, place, reason.as_deref(), log.unwrap_or_default()));
     }
     is_sound
 }

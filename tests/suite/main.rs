@@ -11,6 +11,7 @@ mod applications;
 mod auth;
 mod buffers;
 mod check;
+mod check_folders;
 mod check_scripts;
 mod chroot;
 mod command;

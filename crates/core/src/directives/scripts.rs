@@ -124,7 +124,8 @@ fn add_alias(line: &mut Line<'_>, mount: Mount, target: String) -> Result<(), Co
         && !application.contains("%{")
     {
         // A folder of scripts has nothing to load beforehand, yet the group must be there.
-        let script = Some(target.as_str()).filter(|target| !target.ends_with('/'));
+        let is_folder = target.ends_with('/') || line.facts.stat(&target).is_ok_and(|it| it.is_dir);
+        let script = (!is_folder).then_some(target.as_str());
         import(line, script, process, application)?;
     }
     line.note_group(options.process_group.as_deref(), false);
