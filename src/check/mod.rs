@@ -99,8 +99,10 @@ fn try_part(
         let reason = match finding {
             Some(finding) if finding.is_sound => unreachable(one, resolved, facts),
             Some(finding) => Some(finding.reason()),
-            // The first without a finding is the one that ended the process.
-            None if number == findings.len() => ended.clone(),
+            // The first without a finding is the one that this is about.
+            None if number == findings.len() => {
+                Some(ended.clone().unwrap_or_else(|| "nothing was heard of it".to_owned()))
+            }
             None => Some("it was not tried, because of the one above".to_owned()),
         };
         is_sound &= reason.is_none();

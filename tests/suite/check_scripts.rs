@@ -3,9 +3,9 @@
 
 use std::{fs, path::Path};
 
-use crate::check::{check, check_with, line, write};
-use crate::support::command::folder;
-use crate::support::rundir;
+use crate::check::{HELLO, check, check_with, line, write};
+use crate::support::command::{self, folder, refused, run};
+use crate::support::{ports, process, rundir};
 
 /// What needs a user.
 const AUTH: &[&str] = &["authn_core", "auth_basic", "auth_digest", "authz_user"];
@@ -159,6 +159,25 @@ one! {
             assert_eq!(places(path, script), "'' ''\n");
         }
         assert_eq!(places(path, "app.py"), "");
+    }
+
+    fn start_server_refuses_a_script_without_its_function() {
+        needs_command!();
+        let folder = folder();
+        let path = folder.path();
+        write(path, "app.wsgi", HELLO);
+        write(path, "access.py", HELLO);
+        let root = path.join("root");
+        let port = ports::take().number.to_string();
+        let mut arguments = vec!["start-server", "app.wsgi", "--host-access-script", "access.py"];
+        // What is wrong is said here nevertheless.
+        arguments.push("--startup-log");
+        arguments.extend(["--port", port.as_str(), "--server-root", root.to_str().unwrap()]);
+        arguments.extend(command::identity());
+        let text = refused(&run(path, &arguments));
+        assert!(text.contains("the script of WSGIAccessScript does not load"), "{text}");
+        assert!(text.contains("access.py): it has no \"allow_access\""), "{text}");
+        assert_eq!(process::users_of(&root), []);
     }
 
     fn sections_of_another_virtual_host_do_not_count() {

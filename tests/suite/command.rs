@@ -261,6 +261,10 @@ def check_password(environ, user, password):
         let path = folder.path();
         let script = write(path, "app.wsgi", HELLO);
         write(path, "more.conf", "# nothing\n");
+        // A function for each of them.
+        let asked = ["handle_request", "allow_access", "get_realm_hash", "groups_for_user"];
+        let asked = asked.map(|name| format!("def {name}(*args):\n    pass\n")).concat();
+        let asked = write(path, "asked.py", &asked);
         let (certificate, key) = curl::certificate();
         let mut arguments: Vec<&str> = vec!["setup-server", &script, "--server-root"];
         let root = path.join("root");
@@ -284,11 +288,11 @@ def check_password(environ, user, password):
              --orphan-interpreter --locale C.UTF-8 --setenv A b --passenv PATH --reload-on-changes \
              --document-root . --directory-index index.html --directory-listing --allow-override FileInfo \
              --url-alias /a . --url-alias /b more.conf --error-document 404 /oops --error-override \
-             --add-handler .page app.wsgi --chunked-request --map-head-to-get on --compress-responses \
+             --add-handler .page {asked} --chunked-request --map-head-to-get on --compress-responses \
              --enable-sendfile --with-cgi --proxy-mount-point /p http://localhost:1/ \
              --proxy-virtual-host other.example http://localhost:1/ --trust-proxy-header X-Forwarded-For \
-             --trust-proxy 10.0.0.0/8 --host-access-script app.wsgi --auth-user-script app.wsgi --auth-type Digest \
-             --auth-group-script app.wsgi --auth-group staff --log-level info --access-log --access-log-format combined \
+             --trust-proxy 10.0.0.0/8 --host-access-script {asked} --auth-user-script {asked} --auth-type Digest \
+             --auth-group-script {asked} --auth-group staff --log-level info --access-log --access-log-format combined \
              --error-log-format %M --log-format json --error-log-name e --access-log-name a --startup-log \
              --startup-log-name s --rotate-logs --max-log-size 9 --log-directory . --server-metrics --server-status \
              --telemetry-service unix:/run/none --telemetry-interval 9 --telemetry-options None --slow-requests 9 \

@@ -62,19 +62,25 @@ pub(crate) fn configuration(site: &Site) -> PathBuf {
     site.root.join("httpd.conf")
 }
 
-/// The words that start this server's httpd.
+/// The words that have this server's httpd read its configuration; it complains on standard error.
 pub(crate) fn httpd(site: &Site) -> Result<Vec<String>> {
-    let text = |path: &Path| {
-        let text = path.to_str().context("a path is not UTF-8")?;
-        Ok::<_, anyhow::Error>(text.to_owned())
-    };
     let mut words = vec![text(&site.httpd.program)?, "-d".to_owned(), text(&site.root)?];
     words.extend(["-f".to_owned(), text(&configuration(site))?]);
+    Ok(words)
+}
+
+/// The words that start it: its complaints may belong into a file.
+pub(crate) fn starting_httpd(site: &Site) -> Result<Vec<String>> {
+    let mut words = httpd(site)?;
     if site.options.logs.startup_log {
         let log = conf::log_file(site, &site.options.logs.startup_log_name)?;
         words.extend(["-E".to_owned(), text(&log)?]);
     }
     Ok(words)
+}
+
+fn text(path: &Path) -> Result<String> {
+    Ok(path.to_str().context("a path is not UTF-8")?.to_owned())
 }
 
 /// The script of an application that has none of its own.
@@ -103,8 +109,10 @@ fn script(site: &Site) -> Option<String> {
 
 /// The control script.
 fn apachectl(site: &Site) -> Result<String> {
-    let words: Vec<String> = httpd(site)?.iter().map(|word| quoted(word)).collect();
-    let (root, httpd) = (quoted(&site.root.display().to_string()), words.join(" "));
+    let line =
+        |words: Vec<String>| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let (httpd, test) = (line(starting_httpd(site)?), line(httpd(site)?));
+    let root = quoted(&site.root.display().to_string());
     Ok(format!(
         "#!/bin/sh\n\
          # Starts and stops the server in {root}; written by mod-wsgi-rs.\n\
@@ -115,7 +123,7 @@ fn apachectl(site: &Site) -> Result<String> {
              command=$1\n    \
              shift\n    \
              exec {httpd} -k \"$command\" \"$@\"\n    ;;\n\
-         configtest)\n    exec {httpd} -t\n    ;;\n\
+         configtest)\n    exec {test} -t\n    ;;\n\
          *)\n    exec {httpd} \"$@\"\n    ;;\n\
          esac\n"
     ))

@@ -19,12 +19,12 @@ pub(crate) fn warnings(said: &str) -> impl Iterator<Item = &str> {
         .filter_map(|line| line.rsplit_once("] ").map(|(_, text)| text))
 }
 
-/// An application that the module has tried in vain, in the words of this command's options.
+/// What the module has tried in vain, in the words of this command's options.
 fn checked(lines: &[&str]) -> Option<String> {
     let said = lines.iter().find_map(|line| line.strip_prefix("WSGI check FAILED: "))?;
     let (place, reason) = said.split_once("): ").unwrap_or(("", said));
-    // The URL, the script, and where it would run.
-    let script = place.split_once(' ').map_or(place, |(_, rest)| rest);
+    // The URL or the directive, the script, and where it would run.
+    let (url, script) = place.split_once(' ').unwrap_or(("", place));
     let script = script.split_once(" (").map_or(script, |(script, _)| script);
     let options = [
         ("python-home=", "--python-home"),
@@ -32,7 +32,11 @@ fn checked(lines: &[&str]) -> Option<String> {
         ("WSGICallableObject", "--callable-object"),
     ];
     let reason = options.iter().fold(reason.to_owned(), |text, (from, to)| text.replace(from, to));
-    Some(format!("the application does not load ({script}): {reason}"))
+    let what = match url.starts_with("WSGI") {
+        true => format!("the script of {url}"),
+        false => "the application".to_owned(),
+    };
+    Some(format!("{what} does not load ({script}): {reason}"))
 }
 
 /// A module that was built for another httpd.
@@ -103,6 +107,11 @@ mod tests {
             checked(&lines).unwrap(),
             "the application does not load (/a b.wsgi): ModuleNotFoundError: no x; name its directory with \
              --python-path"
+        );
+        let said = "WSGI check FAILED: WSGIAccessScript /a.py (embedded; /c:1): it has no \"allow_access\"";
+        assert_eq!(
+            checked(&[said]).unwrap(),
+            "the script of WSGIAccessScript does not load (/a.py): it has no \"allow_access\""
         );
     }
 

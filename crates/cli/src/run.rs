@@ -29,7 +29,7 @@ const START: Duration = Duration::from_secs(60);
 
 /// Starts the server and stays until its end.
 pub(crate) fn serve(site: &Site) -> Result<ExitCode> {
-    let words = files::httpd(site)?;
+    let words = files::starting_httpd(site)?;
     if !stdin().is_terminal() && !stdout().is_terminal() {
         let (program, arguments) = words.split_first().context("no program")?;
         let error = Command::new(program).args(arguments).arg("-DFOREGROUND").exec();
