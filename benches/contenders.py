@@ -13,6 +13,8 @@ from workloads import WORKLOADS
 
 STATIC = {"hello10", "hello64", "env", "nokeep", "body100k", "stream10m", "file2m6"}
 SLEEPING = {"sleep100", "sleep200"}
+#: Under prefork each of many children loads them once, which would be all that is measured.
+LARGE = {"flask", "django"}
 PROCESSES, THREADS = 2, 15
 
 DAEMON = f"""\
@@ -75,7 +77,8 @@ def _modules(options, mpm):
             if name != "ours":          # its default is a folder that need not exist
                 load += "WSGISocketPrefix @ROOT@/run/wsgi\n"
             common = dict(group="wsgi", mpm=mpm, needs=(module,), reload="slow.wsgi")
-            yield Contender(f"{name}-embedded{at}", httpd=load + EMBEDDED, **common)
+            quick = set(WORKLOADS) - (LARGE if mpm == "prefork" else set())
+            yield Contender(f"{name}-embedded{at}", httpd=load + EMBEDDED, workloads=quick, **common)
             yield Contender(f"{name}-daemon{at}", httpd=load + DAEMON,
                             note=f"{PROCESSES} processes of {THREADS} threads", **common)
 

@@ -81,12 +81,12 @@ def speed():
     return best
 
 
-def machine(httpd):
-    """What the figures were taken on."""
+def machine(httpd, python):
+    """What the figures were taken on; `python` runs the applications."""
     with open("/proc/cpuinfo") as file:
         model = re.search(r"model name\s*: (.*)", file.read())
     version = subprocess.run([httpd, "-v"], capture_output=True, text=True).stdout
     found = re.search(r"Apache/([\d.]+)", version)
     return (f"{os.cpu_count()} CPUs ({model[1] if model else platform.machine()}), "
             f"Linux {platform.release()}, httpd {found[1] if found else '?'}, "
-            f"Python {platform.python_version()}")
+            + subprocess.run([python, "--version"], capture_output=True, text=True).stdout.strip())

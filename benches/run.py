@@ -149,8 +149,10 @@ def main():
         return
     # So that servers are stopped and folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    python = os.path.join(options.venv, "bin/python")
     data = {"baseline": options.baseline, "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-            "machine": procfs.machine(options.httpd), "rounds": options.rounds, "duration": options.duration,
+            "machine": procfs.machine(options.httpd, python), "rounds": options.rounds,
+            "duration": options.duration,
             "contenders": {}, "skipped": {}}
     for one in contenders:
         missing = [path for path in one.needs if not os.path.exists(path)]

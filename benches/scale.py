@@ -40,10 +40,10 @@ def ours(options, lines, **more):
     return Contender("ours", "wsgi", httpd=load + lines, **more)
 
 
-def asked(base, connections):
+def asked(base, connections, tool="wrk"):
     """The workload with so many connections; it is known by its name from then on."""
-    name = f"{base}-{connections}"
-    WORKLOADS[name] = dataclasses.replace(WORKLOADS[base], connections=connections)
+    name = f"{base}-{connections}-{tool}"
+    WORKLOADS[name] = dataclasses.replace(WORKLOADS[base], connections=connections, tool=tool)
     return name
 
 
@@ -114,7 +114,9 @@ def clients(options):
 
 
 def sleepers(options):
-    """An application that waits 100 ms: no CPU, only threads."""
+    """An application that waits 100 ms: no CPU, only threads. With more clients than httpd's children have
+    threads, event closes connections that are kept alive, some of them just as the next request comes
+    (so it does without any module of ours): then a connection for each request shows what fails."""
     rows = []
     for group, counts in (("processes=1 threads=120", (100, 200, 1000)),
                           ("processes=2 threads=120", (200,))):
@@ -122,6 +124,8 @@ def sleepers(options):
             for count in counts:
                 one = running.measure(asked("sleep100", count), seconds=5)
                 rows.append(row(f"{group}, {count}", one))
+            one = running.measure(asked("sleep100", counts[-1], "ab"), seconds=5)
+            rows.append(row(f"{group}, {counts[-1]}, a connection each", one))
     show("A request that sleeps 100 ms", ["group, clients", *COLUMNS], rows)
 
 
