@@ -55,7 +55,7 @@ impl Alias<'_, '_> {
         let target = &self.alias.target;
         let folder = Path::new(target);
         if !folder.is_dir() {
-            return Ok(vec![self.script(url, target.clone())]);
+            return Ok(vec![self.script(url, target.clone(), Needs::Application)]);
         }
         let names = list(folder).map_err(|error| self.unread(target, &error))?;
         let scripts: Vec<_> = names
@@ -66,7 +66,7 @@ impl Alias<'_, '_> {
                 // Slashes that are missing between alias and target are missing for requests too.
                 let mapped = mapping::map_alias(self.alias, url.as_bytes(), |_| None)?;
                 let path = mapping::collapse_slashes(&mapped.filename);
-                Some(self.script(&url, String::from_utf8_lossy(&path).into_owned()))
+                Some(self.found(&url, String::from_utf8_lossy(&path).into_owned()))
             })
             .collect();
         if scripts.is_empty() {
@@ -83,7 +83,7 @@ impl Alias<'_, '_> {
             Target::File(path) if Path::new(&path).is_dir() => {
                 return Err(not_tried("its target is a directory, and only a URL says what of it"));
             }
-            Target::File(path) => return Ok(vec![self.script("", path)]),
+            Target::File(path) => return Ok(vec![self.script("", path, Needs::Application)]),
             Target::Files(files) => files,
         };
         let entries =
@@ -91,7 +91,7 @@ impl Alias<'_, '_> {
         let paths = entries.iter().filter_map(|entry| files.script(entry));
         let scripts: Vec<_> = paths
             .filter(|path| fs::symlink_metadata(path).is_ok() && !Path::new(path).is_dir())
-            .map(|path| self.script("", path))
+            .map(|path| self.found("", path))
             .collect();
         if scripts.is_empty() {
             return Err(self.skipped("nothing was tried there, because no script fits its target"));
@@ -99,8 +99,15 @@ impl Alias<'_, '_> {
         Ok(scripts)
     }
 
+    /// A file that was found in a directory. Modules lie there as well, which no request asks for.
+    fn found(&self, url: &str, path: String) -> Mounted {
+        let needs =
+            if path.ends_with(".py") { Needs::ApplicationIfAny } else { Needs::Application };
+        self.script(url, path, needs)
+    }
+
     /// A script that answers a URL; an empty one is not known.
-    fn script(&self, url: &str, path: String) -> Mounted {
+    fn script(&self, url: &str, path: String, needs: fn(String) -> Needs) -> Mounted {
         let Self { alias, scoped, server, host, sections } = *self;
         let dir = sections.config(&Spot { url, path: &path, host, line: None });
         let lookups = FirstRequest { server, url };
@@ -114,7 +121,7 @@ impl Alias<'_, '_> {
                     application_group: resolved.application_group.into_owned(),
                     is_default: resolved.is_default_group,
                 },
-                needs: Needs::Application(resolved.callable_object.into_owned()),
+                needs: needs(resolved.callable_object.into_owned()),
             },
             is_application: true,
             url: shown.to_owned(),

@@ -15,6 +15,8 @@ one! {
         }
         write(path, "apps/a.wsgi", HELLO);
         write(path, "apps/b.py", "import no_such_module\n");
+        write(path, "apps/module.py", "VALUE = 1\n");
+        write(path, "apps/nothing.wsgi", "VALUE = 1\n");
         write(path, "apps/c.txt", "import no_such_module\n");
         write(path, "empty/readme", "");
         write(path, "root/main.py", HELLO);
@@ -34,6 +36,8 @@ one! {
         };
         says("ok", "/apps/a.wsgi", "apps/a.wsgi", "process group shop");
         says("FAILED", "/apps/b.py", "apps/b.py", "No module named 'no_such_module'");
+        says("ok", "/apps/module.py", "apps/module.py", "embedded");
+        says("FAILED", "/apps/nothing.wsgi", "apps/nothing.wsgi", "it has no \"application\"");
         says("ok", "/both/a.wsgi", "apps/a.wsgi", "process group shop");
         says("FAILED", "/both/b.py", "apps/b.py", "process group shop");
         // Requests find no slash there either.

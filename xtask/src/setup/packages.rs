@@ -21,12 +21,13 @@ const BUILD: &[&str] =
     &["apache2-bin", "apache2-dev", "gcc", "libc6-dev", "libclang-dev", "python3", "python3-dev"];
 
 /// What the tests call besides: ab, a browser and what drives it, curl, what makes Debian packages,
-/// openssl, venv, a terminal, and one C extension from Debian.
+/// ip, openssl, venv, a terminal, and one C extension from Debian.
 const TEST: &[&str] = &[
     "apache2-utils",
     "chromium",
     "curl",
     "dpkg-dev",
+    "iproute2",
     "nodejs",
     "openssl",
     "python3-lxml",

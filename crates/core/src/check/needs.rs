@@ -9,6 +9,8 @@ pub enum Needs {
     Nothing,
     /// The application, by the name that is configured.
     Application(String),
+    /// The same in a file that may be a module for others.
+    ApplicationIfAny(String),
     /// The function of this name.
     Function(String),
     /// One of these functions at least; none of them may be something else.
@@ -37,6 +39,8 @@ impl Needs {
                 std::slice::from_ref(name),
                 "define it, or name the callable with WSGICallableObject",
             ),
+            Self::ApplicationIfAny(name) if look(name) == Looked::Nothing => return None,
+            Self::ApplicationIfAny(name) => (std::slice::from_ref(name), ""),
             Self::Function(name) => (std::slice::from_ref(name), "define this function"),
             Self::OneOf(names) => (names.as_slice(), "define one of them"),
         };
@@ -78,6 +82,9 @@ mod tests {
         assert_eq!(Needs::Nothing.fault(look), None);
         assert_eq!(Needs::Application("f".into()).fault(look), None);
         assert_eq!(Needs::Function("f".into()).fault(look), None);
+        assert_eq!(Needs::ApplicationIfAny("f".into()).fault(look), None);
+        assert_eq!(Needs::ApplicationIfAny("x".into()).fault(look), None);
+        assert!(Needs::ApplicationIfAny("n".into()).fault(look).is_some());
         assert_eq!(one_of(&["x", "f"]), None);
     }
 
