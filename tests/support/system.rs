@@ -3,14 +3,14 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use super::command::said;
 use super::process;
 use super::rundir;
 
-/// Mounts the copy below the folder `$0` and stays in it until standard input ends, which it does
+/// Mounts the copy below the folder `$0`, with the folders that follow in it, and stays in it until standard input ends, which it does
 /// when the test has ended, however that was. The shell waits for whatever loses its parent.
 const SET_UP: &str = r#"
 set -e
@@ -28,6 +28,16 @@ for device in null zero full random urandom; do
     mount --bind "/dev/$device" "$0/root/dev/$device"
 done
 mkdir -m 1777 "$0/root/dev/shm"
+number=0
+for path in "$@"; do
+    # Those of another file system are not in the copy, and what is below /tmp is hidden.
+    if [ -z "$(ls -A "$0/root$path" 2>/dev/null)" ]; then
+        number=$((number + 1))
+        mkdir -p "$0/root$path" "$0/upper$number" "$0/work$number"
+        mount -t overlay -o "lowerdir=$path,upperdir=$0/upper$number,workdir=$0/work$number" \
+            overlay "$0/root$path"
+    fi
+done
 ln -s /proc/self/fd "$0/root/dev/fd"
 printf '#!/bin/sh\nexit 101\n' >"$0/root/usr/sbin/policy-rc.d"
 chmod 755 "$0/root/usr/sbin/policy-rc.d"
@@ -51,7 +61,7 @@ impl System {
         let folder = tempfile::tempdir_in(&rundir::run().path).expect("folder");
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--"]);
-        command.args(["sh", "-c", SET_UP]).arg(folder.path());
+        command.args(["sh", "-c", SET_UP]).arg(folder.path()).args(used_inside());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut first = command.spawn().map_err(|error| format!("needs unshare: {error}"))?;
         let input = first.stdin.take();
@@ -120,6 +130,14 @@ impl System {
         std::fs::write(&file, text).expect("file");
         self.take(&file, path);
     }
+}
+
+/// Where the repository is, what was built of it, and the venv.
+fn used_inside() -> Vec<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("repository");
+    let others = ["CARGO_TARGET_DIR", "WSGI_TEST_VENV"].map(std::env::var_os);
+    let others = others.into_iter().flatten().map(PathBuf::from).filter(|path| path.is_absolute());
+    std::iter::once(repository.to_owned()).chain(others).collect()
 }
 
 impl Drop for System {
