@@ -136,16 +136,17 @@ one! {
 
     fn a_stopped_daemon_holds_up_what_it_has_and_nothing_else() {
         ours!("it hands new requests to a stopped process as well");
-        let server = group("processes=2 socket-timeout=1");
+        // Long enough for others on a busy machine, too.
+        let server = group("processes=2 socket-timeout=2");
         server.allow_log("WSGI0145");
         let (tally, ()) = storm(&server, || {
             let victim = daemons(&server).remove(0);
             victim.signal(libc::SIGSTOP);
-            thread::sleep(Duration::from_millis(2500));
+            thread::sleep(Duration::from_millis(3500));
             victim.signal(libc::SIGCONT);
         });
         tally.lost_at_most(THREADS, &[504]);
-        tally.within(Duration::from_secs(4));
+        tally.within(Duration::from_secs(5));
     }
 
     fn a_process_that_cannot_be_started_is_tried_again() {
@@ -287,7 +288,8 @@ one! {
             thread::sleep(Duration::from_millis(100));
         });
         tally.all_served();
-        tally.within(Duration::from_secs(4));
+        // Beside two programs that compute it has been 7.5.
+        tally.within(Duration::from_secs(15));
     }
 
     fn ten_times_more_clients_than_threads_are_all_served() {
