@@ -1,9 +1,19 @@
 //! `httpd -t -D WSGI_CHECK` and aliases whose scripts only requests name: directories and patterns.
 
 use std::fs;
+use std::path::Path;
 
 use crate::check::{HELLO, check, line, write};
 use crate::support::command::folder;
+
+/// Asserts that the line about a mount and its script gives a verdict and has these words.
+fn verdicts<'t>(text: &'t str, folder: &'t Path) -> impl Fn(&str, &str, &str, &str) {
+    move |verdict, mount, script, words| {
+        let start = format!("WSGI check {verdict}: {mount} {}/{script} (", folder.display());
+        let is_it = |line: &str| line.starts_with(&start) && line.contains(words);
+        assert!(text.lines().any(is_it), "{start}{words} in\n{text}");
+    }
+}
 
 one! {
     fn scripts_of_a_directory_are_tried_at_their_urls() {
@@ -29,11 +39,7 @@ one! {
             WSGIScriptAlias / @root@/root
             <Location /apps/a.wsgi>\nWSGIProcessGroup shop\n</Location>");
         assert_eq!(code, Some(1), "{text}");
-        let says = |verdict: &str, url: &str, script: &str, words: &str| {
-            let start = format!("WSGI check {verdict}: {url} {}/{script} (", path.display());
-            let is_it = |line: &str| line.starts_with(&start) && line.contains(words);
-            assert!(text.lines().any(is_it), "{start}{words} in\n{text}");
-        };
+        let says = verdicts(&text, path);
         says("ok", "/apps/a.wsgi", "apps/a.wsgi", "process group shop");
         says("FAILED", "/apps/b.py", "apps/b.py", "No module named 'no_such_module'");
         says("ok", "/apps/module.py", "apps/module.py", "embedded");
@@ -96,11 +102,7 @@ one! {
             WSGIScriptAliasMatch ^/folder @root@/apps
             WSGIScriptAliasMatch ^/gone/(.*) @root@/gone/$1.py");
         assert_eq!(code, Some(1), "{text}");
-        let says = |verdict: &str, mount: &str, target: &str, words: &str| {
-            let start = format!("WSGI check {verdict}: {mount} {}/{target} (", path.display());
-            let is_it = |line: &str| line.starts_with(&start) && line.contains(words);
-            assert!(text.lines().any(is_it), "{start}{words} in\n{text}");
-        };
+        let says = verdicts(&text, path);
         says("ok", "^/one(/|$)", "one.py", "embedded");
         says("ok", "^/apps/([a-z]+)", "apps/a.wsgi", "process group shop");
         says("FAILED", "^/apps/([a-z]+)", "apps/b.wsgi", "ModuleNotFoundError");

@@ -3,10 +3,9 @@
 
 use serde_json::Value;
 
+use crate::status::{STATUS, groups, start_request, wait_for};
 use crate::support::command::{run, said};
-use crate::support::{Connection, Httpd, Mode, poll, process::Process};
-
-const STATUS: &str = "\n<Location /wsgi-status>\nSetHandler wsgi-status\n</Location>\n";
+use crate::support::{Httpd, Mode, poll, process::Process};
 
 /// The application of long requests, embedded, and the status.
 fn embedded(lines: &str) -> Httpd {
@@ -25,40 +24,10 @@ fn unbuffered(mode: Mode, script: &str) -> Httpd {
     Httpd::with(&lines).more(STATUS).start()
 }
 
-#[track_caller]
-fn groups(server: &Httpd) -> Vec<Value> {
-    let status: Value = serde_json::from_str(&server.get("/wsgi-status?json").ok()).unwrap();
-    assert_eq!(status["problem"], Value::Null);
-    status["groups"].as_array().unwrap().clone()
-}
-
 /// What httpd runs itself.
 #[track_caller]
 fn own(server: &Httpd) -> Option<Value> {
     groups(server).into_iter().find(|group| group["name"] == "")
-}
-
-/// Waits for a thread that does this with a request of this URI; its process, and itself.
-#[track_caller]
-fn wait_for(server: &Httpd, uri: &str, doing: &str) -> (Value, Value) {
-    poll(&format!("a thread {doing} {uri}"), || {
-        let groups = groups(server);
-        let processes = groups.iter().flat_map(|group| group["processes"].as_array().unwrap());
-        let threads = processes.flat_map(|process| {
-            let threads = process["threads"].as_array().into_iter().flatten();
-            threads.map(move |thread| (process.clone(), thread.clone()))
-        });
-        let is_it = |(_, thread): &(Value, Value)| {
-            thread["request"]["uri"] == uri && thread["doing"] == doing
-        };
-        threads.into_iter().find(is_it)
-    })
-}
-
-fn start_request(server: &Httpd, target: &str) -> Connection {
-    let mut connection = server.connect();
-    connection.request("GET", target, &[], b"");
-    connection
 }
 
 fn requests(group: &Value) -> u64 {

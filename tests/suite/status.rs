@@ -10,7 +10,7 @@ use crate::support::process::Process;
 use crate::support::{Connection, Httpd, poll};
 
 /// A place for the status beside the application.
-const STATUS: &str = "\n<Location /wsgi-status>\nSetHandler wsgi-status\n</Location>\n";
+pub(crate) const STATUS: &str = "\n<Location /wsgi-status>\nSetHandler wsgi-status\n</Location>\n";
 
 /// Lets a header say where the client is.
 const ELSEWHERE: &str = "\nRemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.1\n";
@@ -31,23 +31,28 @@ fn group(server: &Httpd) -> Value {
     json(server)["groups"][0].clone()
 }
 
-/// Threads that have a request, with their process.
-fn busy(group: &Value) -> Vec<(Value, Value)> {
-    let processes = group["processes"].as_array().unwrap().iter();
-    let threads = processes.flat_map(|process| {
-        let threads = process["threads"].as_array().into_iter().flatten();
-        threads.map(move |thread| (process.clone(), thread.clone()))
-    });
-    threads.filter(|(_, thread)| thread["request"].is_object()).collect()
+/// All groups, when nothing is missing.
+#[track_caller]
+pub(crate) fn groups(server: &Httpd) -> Vec<Value> {
+    let status = json(server);
+    assert_eq!(status["problem"], Value::Null);
+    status["groups"].as_array().unwrap().clone()
 }
 
-/// Waits until a thread of the group does this with a request of this URI.
+/// Waits for a thread that does this with a request of this URI; its process, and itself.
 #[track_caller]
-fn wait_for(server: &Httpd, uri: &str, doing: &str) -> (Value, Value) {
+pub(crate) fn wait_for(server: &Httpd, uri: &str, doing: &str) -> (Value, Value) {
     poll(&format!("a thread {doing} {uri}"), || {
-        busy(&group(server))
-            .into_iter()
-            .find(|(_, thread)| thread["request"]["uri"] == uri && thread["doing"] == doing)
+        let groups = groups(server);
+        let processes = groups.iter().flat_map(|group| group["processes"].as_array().unwrap());
+        let threads = processes.flat_map(|process| {
+            let threads = process["threads"].as_array().into_iter().flatten();
+            threads.map(move |thread| (process.clone(), thread.clone()))
+        });
+        let is_it = |(_, thread): &(Value, Value)| {
+            thread["request"]["uri"] == uri && thread["doing"] == doing
+        };
+        threads.into_iter().find(is_it)
     })
 }
 
@@ -62,7 +67,7 @@ fn stack(server: &Httpd, (process, thread): &(Value, Value)) -> Value {
 }
 
 #[track_caller]
-fn start_request(server: &Httpd, target: &str) -> Connection {
+pub(crate) fn start_request(server: &Httpd, target: &str) -> Connection {
     let mut connection = server.connect();
     connection.request("GET", target, &[], b"");
     connection
