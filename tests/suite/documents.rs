@@ -5,7 +5,7 @@
 
 use crate::installed::Debian;
 use crate::support::page::{self, Block};
-use crate::support::{System, original, poll, rundir};
+use crate::support::{System, original, rundir};
 
 /// The sections with commands: page, title, whose shell, and what is there before, as root.
 const SECTIONS: &[(&str, &str, &str, &str)] = &[
@@ -118,22 +118,15 @@ fn run(system: &System, user: &str, line: &str) -> String {
 }
 
 /// Runs a line that serves until it answers, and ends it.
+#[track_caller]
 fn serve(system: &System, user: &str, line: &str) {
     let port = if line.contains("--port 80 ") { 80 } else { 8000 };
     let mut command = system.shell("cd /srv/clone && exec runuser -u \"$0\" -- sh -c \"exec $1\"");
-    let mut child = command.args([user, line]).spawn().expect("nsenter");
-    let ask = format!(
-        "curl --silent --output /dev/null --write-out '%{{http_code}}' http://localhost:{port}/"
-    );
-    let answer = poll(&format!("an answer of {line}"), || {
-        assert!(child.try_wait().expect("wait").is_none(), "{line} has ended");
-        let answer = String::from_utf8_lossy(&system.run(&ask).stdout).into_owned();
-        (answer != "000").then_some(answer)
-    });
-    let expected = if line.contains("--https-only") { "301" } else { "200" };
-    assert_eq!(answer, expected, "{line}");
-    system.said("kill $(cat /tmp/mod_wsgi_rs-*/httpd.pid)");
-    assert!(child.wait().expect("wait").success(), "{line}");
+    command.args([user, line]);
+    let server = system.serve(command, port);
+    let expected = if line.contains("--https-only") { "\n301" } else { "\n200" };
+    assert!(server.answer.ends_with(expected), "{line}\n{}", server.answer);
+    assert_eq!(server.stop(), Some(0), "{line}");
 }
 
 /// Carries out the sections of a page.

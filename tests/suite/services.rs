@@ -3,10 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
 
 use super::first_run::built;
-use crate::support::{System, original, page, poll, process};
+use crate::support::{Inside, System, original, page};
 
 const APPLICATION: &str = include_str!("../apps/hello.py");
 
@@ -23,50 +22,12 @@ fn take_wheel(system: &System, folder: &str) -> String {
     to
 }
 
-/// A server that runs in the copy, seen from outside.
-struct Server<'s> {
-    system: &'s System,
-    child: Child,
-}
-
-impl<'s> Server<'s> {
-    /// Starts a command line, which the shell becomes, and waits for the application's answer.
-    #[track_caller]
-    fn start(system: &'s System, line: &str) -> Self {
-        let child = system.shell(&format!("exec {line}")).spawn().expect("nsenter");
-        let mut server = Self { system, child };
-        let ask = "curl --silent --show-error http://localhost:8000/";
-        let answer = poll(&format!("an answer of {line}"), || {
-            assert!(server.child.try_wait().unwrap().is_none(), "{line} has ended");
-            let output = server.system.run(ask);
-            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-        });
-        assert_eq!(answer, "Hello, WSGI\n");
-        server
-    }
-
-    /// httpd itself: the first process below nsenter that is one.
-    fn httpd(&self) -> i32 {
-        let is_httpd = |pid: i32| {
-            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            program.ends_with("apache2") || program.ends_with("httpd")
-        };
-        let tree = process::tree(self.child.id() as i32);
-        tree.iter().map(|one| one.pid).find(|pid| is_httpd(*pid)).expect("httpd")
-    }
-
-    /// What a line of httpd's /proc/PID/status says.
-    fn status(&self, word: &str) -> String {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.httpd())).unwrap();
-        values(&text, word).concat().trim().to_owned()
-    }
-
-    /// Asks httpd to end, as service managers do; the exit status of the whole.
-    fn stop(mut self) -> Option<i32> {
-        let kill = ["-TERM".to_owned(), self.httpd().to_string()];
-        assert!(Command::new("kill").args(kill).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
+/// Serves with a command line, which the shell becomes.
+#[track_caller]
+fn serve<'s>(system: &'s System, line: &str) -> Inside<'s> {
+    let server = system.serve(system.shell(&format!("exec {line}")), 8000);
+    assert_eq!(server.answer, "Hello, WSGI\n\n200");
+    server
 }
 
 /// A copy of the file system, or the end of the test, by name.
@@ -99,8 +60,8 @@ one! {
         for folder in values(unit, "RuntimeDirectory=") {
             system.said(&format!("mkdir --mode=755 /run/{folder}"));
         }
-        let server = Server::start(&system, values(unit, "ExecStart=")[0]);
-        assert_eq!(server.status("PPid:"), server.child.id().to_string(), "systemd watches httpd");
+        let server = serve(&system, values(unit, "ExecStart=")[0]);
+        assert_eq!(server.status("PPid:"), server.id().to_string(), "systemd watches httpd");
         let owners = || system.said("stat --format %U /proc/[0-9]*; true");
         let of_user = owners().lines().filter(|owner| *owner == "shop").count();
         assert!(of_user > 1, "{of_user} processes of the user");
@@ -137,7 +98,7 @@ one! {
         let namespace = "unshare --pid --fork --kill-child --mount-proc";
         let identity = format!("setpriv --reuid {user} --regid {user} --init-groups");
         let line = format!("{namespace} {identity} env --chdir {directory} {}", words.join(" "));
-        let server = Server::start(&system, &line);
+        let server = serve(&system, &line);
         assert!(server.status("NSpid:").ends_with("\t1"), "{}", server.status("NSpid:"));
         assert_eq!(values(&text, "STOPSIGNAL "), ["SIGTERM"]);
         assert_eq!(server.stop(), Some(0));

@@ -51,5 +51,5 @@ pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
 pub use httpd::{Httpd, at_end, poll};
 pub use ports::Port;
-pub use system::System;
+pub use system::{Inside, System};
 pub use tmpfs::Tmpfs;

@@ -1,14 +1,13 @@
 //! A copy of this machine's file system, in which a test is root: what it writes is kept in memory,
 //! what it starts ends with it, its network is its own, and nothing of it reaches the machine.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use super::command::said;
-use super::process;
-use super::rundir;
+use super::{poll, process, rundir};
 
 /// Mounts the copy below the folder `$0`, with the folders that follow in it, and stays in it until standard input ends, which it does
 /// when the test has ended, however that was. The shell waits for whatever loses its parent.
@@ -129,6 +128,61 @@ impl System {
         let file = self.folder.path().join("text");
         std::fs::write(&file, text).expect("file");
         self.take(&file, path);
+    }
+}
+
+/// A server that runs in a copy, seen from outside.
+pub struct Inside<'s> {
+    /// It ends with the copy.
+    _system: &'s System,
+    child: Child,
+    /// Its first answer, and the status of that on a line of its own.
+    pub answer: String,
+}
+
+impl System {
+    /// Starts a command of the copy and waits for its server to answer.
+    #[track_caller]
+    pub fn serve(&self, mut command: Command, port: u16) -> Inside<'_> {
+        let mut child = command.spawn().expect("nsenter");
+        let ask = format!("curl --silent --write-out '\\n%{{http_code}}' http://localhost:{port}/");
+        let answer = poll("an answer from inside", || {
+            assert!(child.try_wait().expect("wait").is_none(), "{command:?} has ended");
+            let answer = String::from_utf8_lossy(&self.run(&ask).stdout).into_owned();
+            (!answer.ends_with("\n000")).then_some(answer)
+        });
+        Inside { _system: self, child, answer }
+    }
+}
+
+impl Inside<'_> {
+    /// The process that was started.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// httpd itself: the first process below the one that was started that is one.
+    fn httpd(&self) -> i32 {
+        let is_httpd = |pid: i32| {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.ends_with("apache2") || program.ends_with("httpd")
+        };
+        let tree = process::tree(self.child.id() as i32);
+        tree.iter().map(|one| one.pid).find(|pid| is_httpd(*pid)).expect("httpd")
+    }
+
+    /// What a line of httpd's /proc/PID/status says.
+    pub fn status(&self, word: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.httpd())).expect("status");
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(word));
+        values.next().expect(word).trim().to_owned()
+    }
+
+    /// Asks httpd to end, as service managers do; the exit status of the whole.
+    pub fn stop(mut self) -> Option<i32> {
+        let kill = ["-TERM".to_owned(), self.httpd().to_string()];
+        assert!(Command::new("kill").args(kill).status().expect("kill").success());
+        self.child.wait().expect("wait").code()
     }
 }
 
