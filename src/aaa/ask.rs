@@ -67,7 +67,7 @@ impl Exchange for LogOnly<'_> {
         Ok(0)
     }
 
-    fn send_head(&self, _head: &wsgi_core::head::ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, _head: &wsgi_core::head::ResponseHead<'_>) -> Result<(), SendError> {
         Err(no_answer())
     }
 

@@ -51,7 +51,7 @@ impl<'r, 'c> Delivery<'r, 'c> {
     }
 
     /// Begins the response; `false` for a header longer than `header-buffer-size`.
-    pub(super) fn head(&mut self, head: &ResponseHead) -> bool {
+    pub(super) fn head(&mut self, head: &ResponseHead<'_>) -> bool {
         let limit = self.group.definition.header_buffer_size as usize;
         if head.headers.iter().any(|(name, value)| name.len() + value.len() > limit) {
             return false;

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use wsgi_core::{
+    digits,
     exchange::{Pace, SendError},
     head::ResponseHead,
 };
@@ -83,7 +84,7 @@ impl<'r> Responder<'r> {
     }
 
     /// Sets status and headers.
-    pub(crate) fn head(&mut self, head: &ResponseHead) {
+    pub(crate) fn head(&mut self, head: &ResponseHead<'_>) {
         if self.state != State::Waiting {
             return;
         }
@@ -114,8 +115,7 @@ impl<'r> Responder<'r> {
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             // The engine has checked the number.
-            let digits = std::str::from_utf8(value).ok();
-            if let Some(length) = digits.and_then(|digits| digits.trim().parse().ok()) {
+            if let Some(length) = digits::parse(value.trim_ascii()) {
                 self.request.set_content_length(length);
             }
             return;
@@ -136,7 +136,7 @@ impl<'r> Responder<'r> {
     }
 
     /// What an error page must not lose.
-    fn keep_error_headers(&self, head: &ResponseHead) {
+    fn keep_error_headers(&self, head: &ResponseHead<'_>) {
         for (name, value) in &head.headers {
             if name.eq_ignore_ascii_case(b"www-authenticate") {
                 self.header(name, value);
@@ -254,7 +254,7 @@ impl<'r> Responder<'r> {
 }
 
 /// The local path that a `Location` header names.
-fn local_location(head: &ResponseHead) -> Option<&[u8]> {
+fn local_location<'h>(head: &'h ResponseHead<'_>) -> Option<&'h [u8]> {
     let is_location = |name: &[u8]| name.eq_ignore_ascii_case(b"location");
     let (_, value) = head.headers.iter().filter(|(name, _)| is_location(name)).last()?;
     value.starts_with(b"/").then_some(value)

@@ -1,9 +1,10 @@
-//! Numbers as text, for the request path: no allocation, no formatting machinery.
+//! Numbers as text and back, for the request path: no allocation, no formatting machinery.
 
 use std::ops::Deref;
 
-/// Longest number: `u64::MAX` in decimal.
 const LONGEST: usize = 20;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The text of a number.
 #[derive(Debug, Clone, Copy)]
@@ -13,24 +14,26 @@ pub struct Digits {
 }
 
 impl Digits {
+    /// Most digits that a number has: `u64::MAX` in decimal.
+    pub const LONGEST: usize = LONGEST;
+
     /// In decimal.
     pub fn decimal(number: u64) -> Self {
-        Self::new(number, 10)
+        Self::new::<10>(number)
     }
 
     /// In hexadecimal, lower-case.
     pub fn hexadecimal(number: u64) -> Self {
-        Self::new(number, 16)
+        Self::new::<16>(number)
     }
 
-    #[inline]
-    fn new(mut number: u64, base: u64) -> Self {
-        let mut bytes = [b'0'; LONGEST];
+    fn new<const BASE: u64>(mut number: u64) -> Self {
+        let mut bytes = [0; LONGEST];
         let mut start = LONGEST;
         for place in bytes.iter_mut().rev() {
-            let digit = u8::try_from(number % base).unwrap_or_default();
-            *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
-            number /= base;
+            let digit = usize::try_from(number % BASE).unwrap_or_default();
+            *place = DIGITS.get(digit).copied().unwrap_or_default();
+            number /= BASE;
             start -= 1;
             if number == 0 {
                 break;
@@ -38,6 +41,16 @@ impl Digits {
         }
         Self { bytes, start }
     }
+}
+
+/// The number that decimal digits mean; `None` where there is none, something else, or more than
+/// `i64` holds, as httpd counts bytes.
+pub fn parse(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    });
+    digits.filter(|number| !text.is_empty() && i64::try_from(*number).is_ok())
 }
 
 impl Deref for Digits {
@@ -51,6 +64,18 @@ impl Deref for Digits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_read_as_httpd_counts_bytes() {
+        assert_eq!(parse(b"0"), Some(0));
+        assert_eq!(parse(b"0012"), Some(12));
+        assert_eq!(parse(b"9223372036854775807"), Some(9_223_372_036_854_775_807));
+        let bad =
+            ["", "-1", "+1", " 1", "1.0", "0x1", "9223372036854775808", "99999999999999999999"];
+        for text in bad {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn digits_are_those_of_the_standard_library() {

@@ -30,7 +30,7 @@ pub trait Exchange: Sync {
 
     /// Sets status and headers. Nothing needs to leave before the first [`Exchange::write`],
     /// [`Exchange::send_file`] or the end of the request. Called at most once.
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError>;
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError>;
 
     /// Sends one block of the response body.
     fn write(&self, block: &[u8], pace: Pace) -> Result<(), SendError>;

@@ -3,9 +3,11 @@
 //! Both placements encode the request head once in httpd and decode it once beside the
 //! interpreter: as a frame to a daemon, as a memory block in embedded mode.
 
+use std::borrow::Cow;
+
 use crate::{
     headers::Headers,
-    keys,
+    keys::{self, KEYS},
     level::Level,
     wire::{self, Reader},
 };
@@ -63,6 +65,7 @@ pub struct RequestHead<'a> {
     /// Name of the application in the script.
     pub callable: &'a [u8],
     environ: &'a [u8],
+    encoded: &'a [u8],
 }
 
 /// Collects a request head; [`RequestHeadBuilder::finish`] gives its bytes.
@@ -105,14 +108,12 @@ impl RequestHeadBuilder {
 
     /// Adds an entry under the number of a well-known key.
     pub fn known(&mut self, number: u16, value: Option<&[u8]>) {
-        wire::put_u16(&mut self.out, number);
-        wire::put_optional(&mut self.out, value);
+        wire::put_numbered(&mut self.out, number, value);
     }
 
     /// Adds an entry under a key that has no number.
     pub fn other(&mut self, key: &[u8], value: Option<&[u8]>) {
-        wire::put_u16(&mut self.out, 0);
-        wire::put_bytes(&mut self.out, key);
+        wire::put_numbered(&mut self.out, 0, Some(key));
         wire::put_optional(&mut self.out, value);
     }
 
@@ -163,6 +164,7 @@ impl<'a> RequestHead<'a> {
             application_group: b"",
             callable: b"",
             environ: b"",
+            encoded: b"",
         }
     }
 
@@ -202,6 +204,7 @@ impl<'a> RequestHead<'a> {
             application_group,
             callable,
             environ,
+            encoded: bytes,
         })
     }
 
@@ -215,38 +218,41 @@ impl<'a> RequestHead<'a> {
         )
     }
 
+    /// The bytes it was read from; empty for one that was not.
+    pub fn encoded(&self) -> &'a [u8] {
+        self.encoded
+    }
+
     /// Whether a bit of [`flag`] is set.
     pub fn has(&self, bit: u32) -> bool {
         self.flags & bit != 0
     }
 }
 
+#[inline]
 fn read_entry<'a>(reader: &mut Reader<'a>) -> Result<(Key<'a>, Option<&'a [u8]>), Malformed> {
-    let key = match reader.u16()? {
-        0 => Key::Other(reader.bytes()?),
-        number => {
-            keys::name_of(number).ok_or(reader.malformed())?;
-            Key::Known(number)
-        }
-    };
-    Ok((key, reader.optional()?))
+    match reader.numbered()? {
+        (0, key) => Ok((Key::Other(key.ok_or(reader.malformed())?), reader.optional()?)),
+        (number, value) if usize::from(number) <= KEYS.len() => Ok((Key::Known(number), value)),
+        _ => Err(reader.malformed()),
+    }
 }
 
 /// Status and headers of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ResponseHead {
+pub struct ResponseHead<'a> {
     /// Three digit status.
     pub status: u16,
     /// Reason phrase; may be empty.
-    pub reason: Vec<u8>,
+    pub reason: Cow<'a, [u8]>,
     /// The headers.
-    pub headers: Headers,
+    pub headers: Headers<'a>,
     /// Length of the whole body where the host must announce it and the application did not
     /// (one-block list or tuple, file).
     pub inferred_length: Option<u64>,
 }
 
-impl ResponseHead {
+impl<'a> ResponseHead<'a> {
     /// Appends the head's bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         wire::put_u16(out, self.status);
@@ -256,7 +262,7 @@ impl ResponseHead {
     }
 
     /// Reads a head.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "response head");
         let status = reader.u16()?;
         if !(100..=999).contains(&status) {
@@ -266,9 +272,19 @@ impl ResponseHead {
             u64::MAX => None,
             length => Some(length),
         };
-        let reason = reader.bytes()?.to_vec();
+        let reason = Cow::Borrowed(reader.bytes()?);
         let headers = Headers::from_bytes(reader.rest())?;
         Ok(Self { status, reason, headers, inferred_length })
+    }
+
+    /// The same head, which borrows nothing.
+    pub fn into_owned(self) -> ResponseHead<'static> {
+        ResponseHead {
+            status: self.status,
+            reason: Cow::Owned(self.reason.into_owned()),
+            headers: self.headers.into_owned(),
+            inferred_length: self.inferred_length,
+        }
     }
 }
 
@@ -331,7 +347,7 @@ mod tests {
             length in proptest::option::of(0..u64::MAX),
         ) {
             let headers = headers.into_iter().collect();
-            let head = ResponseHead { status, reason, headers, inferred_length: length };
+            let head = ResponseHead { status, reason: reason.into(), headers, inferred_length: length };
             let mut bytes = Vec::new();
             head.encode(&mut bytes);
             prop_assert_eq!(ResponseHead::decode(&bytes).unwrap(), head);

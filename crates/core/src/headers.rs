@@ -1,5 +1,7 @@
 //! The headers of a response, in one block of memory: applications send a dozen of them.
 
+use std::borrow::Cow;
+
 use crate::wire::{self, Malformed, Reader};
 
 /// Bytes that most responses' headers fit in.
@@ -7,19 +9,20 @@ const USUAL: usize = 256;
 
 /// Headers in the application's order; names may repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Headers {
+pub struct Headers<'a> {
     /// Name and value of each, behind their lengths, as on the wire.
-    bytes: Vec<u8>,
+    bytes: Cow<'a, [u8]>,
 }
 
-impl Headers {
+impl<'a> Headers<'a> {
     /// Adds a header behind the others.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        if self.bytes.is_empty() {
-            self.bytes.reserve(USUAL);
+        let bytes = self.bytes.to_mut();
+        if bytes.is_empty() {
+            bytes.reserve(USUAL);
         }
-        wire::put_bytes(&mut self.bytes, name);
-        wire::put_bytes(&mut self.bytes, value);
+        wire::put_bytes(bytes, name);
+        wire::put_bytes(bytes, value);
     }
 
     /// Names and values.
@@ -45,18 +48,23 @@ impl Headers {
         }
     }
 
+    /// The same headers, which borrow nothing.
+    pub(crate) fn into_owned(self) -> Headers<'static> {
+        Headers { bytes: Cow::Owned(self.bytes.into_owned()) }
+    }
+
     /// The bytes for the wire.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Headers that arrived; their bytes are checked here, so that [`Self::iter`] finds them all.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "headers");
         while !reader.is_empty() {
             read(&mut reader)?;
         }
-        Ok(Self { bytes: bytes.to_vec() })
+        Ok(Self { bytes: Cow::Borrowed(bytes) })
     }
 }
 
@@ -76,7 +84,7 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
-impl<'a> IntoIterator for &'a Headers {
+impl<'a> IntoIterator for &'a Headers<'_> {
     type Item = (&'a [u8], &'a [u8]);
     type IntoIter = Iter<'a>;
 
@@ -85,7 +93,7 @@ impl<'a> IntoIterator for &'a Headers {
     }
 }
 
-impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers<'_> {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let mut headers = Self::default();
         for (name, value) in pairs {

@@ -9,6 +9,9 @@ pub struct Malformed(pub &'static str);
 /// Marks an absent byte string where a length would stand.
 const ABSENT: u32 = u32::MAX;
 
+/// Bytes of a number and a length.
+const NUMBERED: usize = 6;
+
 pub(crate) fn put_u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -21,18 +24,34 @@ pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Appends a byte string; httpd bounds every string far below 4 GiB, a longer one is cut.
+/// The length of a byte string, and as much of it as the length says: httpd bounds every string far
+/// below 4 GiB, a longer one is cut.
+fn bounded(bytes: Option<&[u8]>) -> (u32, &[u8]) {
+    let Some(bytes) = bytes else { return (ABSENT, b"") };
+    match u32::try_from(bytes.len()) {
+        Ok(length) if length < ABSENT => (length, bytes),
+        _ => (ABSENT - 1, bytes.get(..ABSENT as usize - 1).unwrap_or(bytes)),
+    }
+}
+
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    let length = u32::try_from(bytes.len()).unwrap_or(ABSENT - 1).min(ABSENT - 1);
-    put_u32(out, length);
-    out.extend_from_slice(bytes.get(..length as usize).unwrap_or(bytes));
+    put_optional(out, Some(bytes));
 }
 
 pub(crate) fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        Some(bytes) => put_bytes(out, bytes),
-        None => put_u32(out, ABSENT),
-    }
+    let (length, bytes) = bounded(bytes);
+    out.reserve(size_of::<u32>() + bytes.len());
+    put_u32(out, length);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a number and a byte string, most of a request head, in one piece.
+pub(crate) fn put_numbered(out: &mut Vec<u8>, number: u16, bytes: Option<&[u8]>) {
+    let (length, bytes) = bounded(bytes);
+    let ([a, b], [c, d, e, f]) = (number.to_le_bytes(), length.to_le_bytes());
+    out.reserve(NUMBERED + bytes.len());
+    out.extend_from_slice(&[a, b, c, d, e, f]);
+    out.extend_from_slice(bytes);
 }
 
 /// A cursor over received bytes.
@@ -51,12 +70,14 @@ impl<'a> Reader<'a> {
         Malformed(self.what)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Malformed(self.what))?;
         self.rest = rest;
@@ -87,6 +108,17 @@ impl<'a> Reader<'a> {
         match self.u32()? {
             ABSENT => Ok(None),
             length => self.take(length as usize).map(Some),
+        }
+    }
+
+    /// What [`put_numbered`] has written.
+    #[inline]
+    pub(crate) fn numbered(&mut self) -> Result<(u16, Option<&'a [u8]>), Malformed> {
+        let [a, b, c, d, e, f] = self.array::<NUMBERED>()?;
+        let number = u16::from_le_bytes([a, b]);
+        match u32::from_le_bytes([c, d, e, f]) {
+            ABSENT => Ok((number, None)),
+            length => Ok((number, Some(self.take(length as usize)?))),
         }
     }
 

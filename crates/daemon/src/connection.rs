@@ -225,7 +225,7 @@ impl Exchange for ConnectionExchange<'_> {
         forked::is_forked() || socket::is_half_closed(self.stream.socket())
     }
 
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         self.output()?.head(head)
     }
 

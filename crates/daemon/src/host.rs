@@ -5,6 +5,7 @@ use std::{fmt::Debug, time::Instant};
 use wsgi_core::{
     control::ImportScript,
     exchange::{Exchange, Outcome},
+    head::RequestHead,
 };
 use wsgi_python::Runtime;
 
@@ -15,7 +16,13 @@ pub(crate) type When<'a> = dyn Fn(&dyn Fn() -> bool) -> bool + 'a;
 pub(crate) trait Host: Debug + Sync {
     /// Answers one request. `thread` counts from 1; `taken` is when the daemon took the request,
     /// µs since the epoch.
-    fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, taken: i64) -> Outcome;
+    fn serve(
+        &self,
+        head: &RequestHead<'_>,
+        exchange: &dyn Exchange,
+        thread: u32,
+        taken: i64,
+    ) -> Outcome;
 
     /// Loads a script if it is not loaded; false when that goes wrong, which is logged.
     fn preload(&self, _script: &ImportScript) -> bool {
@@ -65,7 +72,13 @@ pub(crate) trait Host: Debug + Sync {
 }
 
 impl Host for Runtime {
-    fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, taken: i64) -> Outcome {
+    fn serve(
+        &self,
+        head: &RequestHead<'_>,
+        exchange: &dyn Exchange,
+        thread: u32,
+        taken: i64,
+    ) -> Outcome {
         Runtime::serve(self, head, exchange, thread, taken)
     }
 

@@ -62,7 +62,7 @@ impl<'a> Output<'a> {
     }
 
     /// Holds the response head for what follows it.
-    pub(crate) fn head(&mut self, head: &ResponseHead) -> Result<(), SendError> {
+    pub(crate) fn head(&mut self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         self.check()?;
         let start = self.held.len();
         self.held.extend_from_slice(&[0; HEADER]);
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    fn head() -> ResponseHead {
+    fn head() -> ResponseHead<'static> {
         ResponseHead { status: 200, ..ResponseHead::default() }
     }
 

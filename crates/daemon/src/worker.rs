@@ -269,7 +269,7 @@ impl<'a> Worker<'a> {
         let place = Place { slot, activity: &self.state.activity, head: &head, thread, queued };
         place.activity.begin();
         let exchange = ConnectionExchange::new(self.daemon, place, stream, request, held);
-        let outcome = self.outcome(&head, bytes, &exchange, taken);
+        let outcome = self.outcome(&head, &exchange, taken);
         if forked::is_forked() {
             return false;
         }
@@ -296,7 +296,6 @@ impl<'a> Worker<'a> {
     fn outcome(
         &self,
         head: &RequestHead<'_>,
-        bytes: &[u8],
         exchange: &ConnectionExchange<'_>,
         taken: i64,
     ) -> Outcome {
@@ -317,8 +316,8 @@ impl<'a> Worker<'a> {
             return Outcome::Failed(504);
         }
         let thread = self.index + 1;
-        let running = self.daemon.begin_request(self.state, bytes);
-        let serve = || self.host.serve(bytes, exchange, thread, taken);
+        let running = self.daemon.begin_request(self.state, head.encoded());
+        let serve = || self.host.serve(head, exchange, thread, taken);
         let outcome = catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
             // The panic hook has logged where and why.
             self.daemon.note_panic();

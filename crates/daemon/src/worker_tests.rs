@@ -11,7 +11,7 @@ use wsgi_core::{
     control::{EngineSpec, FromDaemon, GroupSpec, decode},
     exchange::Pace,
     frame::LAST,
-    head::{RequestHeadBuilder, ResponseHead},
+    head::{RequestHead, RequestHeadBuilder, ResponseHead},
     reason::Reason,
 };
 use wsgi_ipc::{
@@ -29,9 +29,14 @@ struct Fake {
 }
 
 impl Host for Fake {
-    fn serve(&self, head: &[u8], exchange: &dyn Exchange, thread: u32, _taken: i64) -> Outcome {
+    fn serve(
+        &self,
+        head: &RequestHead<'_>,
+        exchange: &dyn Exchange,
+        thread: u32,
+        _taken: i64,
+    ) -> Outcome {
         self.served.fetch_add(1, Ordering::Relaxed);
-        let head = RequestHead::decode(head).unwrap();
         let script = String::from_utf8_lossy(head.script).into_owned();
         if script == "stale" {
             return Outcome::Stale;

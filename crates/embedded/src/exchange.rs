@@ -90,7 +90,7 @@ impl Exchange for HostExchange<'_> {
         unsafe { (self.host.is_aborted)(self.exchange) == 1 }
     }
 
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         let _turn = self.turn();
         let mut bytes = Vec::with_capacity(512);
         head.encode(&mut bytes);

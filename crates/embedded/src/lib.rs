@@ -15,7 +15,8 @@ use wsgi_core::{
     control::{self, EngineSpec},
     decide::Verdict,
     embedded::{ABI, Answer, EmbeddedTable, HostTable, Reason, served},
-    exchange::{Outcome, Source},
+    exchange::{Exchange, Outcome, Source},
+    head::RequestHead,
     level::Level,
 };
 use wsgi_python::{Notices, Runtime};
@@ -89,7 +90,15 @@ unsafe extern "C" fn serve(
         let head = unsafe { slice(head, length) };
         // SAFETY: the host keeps both valid during this call.
         let exchange = unsafe { HostExchange::new(started.host, exchange, activity) };
-        match started.runtime.serve(head, &exchange, thread, 0) {
+        let outcome = match RequestHead::decode(head) {
+            Ok(head) => started.runtime.serve(&head, &exchange, thread, 0),
+            Err(error) => {
+                let text = format!("WSGI0080: cannot read the request: {error}");
+                exchange.log(Level::ERROR, &text, None);
+                Outcome::Failed(500)
+            }
+        };
+        match outcome {
             Outcome::Completed => served::COMPLETED,
             Outcome::Truncated => served::TRUNCATED,
             Outcome::Failed(status) => status.into(),

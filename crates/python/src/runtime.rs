@@ -131,38 +131,26 @@ impl Runtime {
         }
     }
 
-    /// Answers one request. `head` is encoded as [`wsgi_core::head`] says; `thread_id` numbers
-    /// the process's request threads from 1; `daemon_start_us` is 0 in httpd's children.
+    /// Answers one request, whose head was decoded. `thread_id` numbers the process's request threads
+    /// from 1; `daemon_start_us` is 0 in httpd's children.
     pub fn serve(
         &self,
-        head: &[u8],
+        head: &RequestHead<'_>,
         exchange: &dyn Exchange,
         thread_id: u32,
         daemon_start_us: i64,
     ) -> Outcome {
-        let bytes = head;
-        let head = match RequestHead::decode(head) {
-            Ok(head) => head,
-            Err(error) => {
-                exchange.log(
-                    Level::ERROR,
-                    &format!("WSGI0080: cannot read the request: {error}"),
-                    None,
-                );
-                return Outcome::Failed(500);
-            }
-        };
-        let sendfile = Sendfile::new(exchange, &head);
+        let sendfile = Sendfile::new(exchange, head);
         let exchange = sendfile.as_ref().map_or(exchange, |sendfile| sendfile as &dyn Exchange);
-        let measure = Measure::begin(&head, daemon_start_us);
-        let lease = Arc::new(Lease::new(exchange, &head));
+        let measure = Measure::begin(head, daemon_start_us);
+        let lease = Arc::new(Lease::new(exchange, head));
         lease.set_measure(measure);
         // Whatever happens, no Python object reaches the exchange after this function.
         let _ending = Ending(&lease);
         let work = AssertUnwindSafe(|| {
-            engine::serve(self, &head, exchange, &lease, thread_id, daemon_start_us)
+            engine::serve(self, head, exchange, &lease, thread_id, daemon_start_us)
         });
-        let running = self.metrics.begin(&lease, bytes, thread_id);
+        let running = self.metrics.begin(&lease, head.encoded(), thread_id);
         let outcome = catch_unwind(work).unwrap_or_else(|payload| {
             exchange.log(Level::ERROR, &guard::describe("the WSGI engine", payload.as_ref()), None);
             let is_committed = lease.response().is_committed();

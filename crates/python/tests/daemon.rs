@@ -40,7 +40,7 @@ impl Exchange for Sink {
         Ok(0)
     }
 
-    fn send_head(&self, _head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, _head: &ResponseHead<'_>) -> Result<(), SendError> {
         Ok(())
     }
 
@@ -89,8 +89,8 @@ fn serve(runtime: &Runtime, path: &Path, group: &str, mtime: i64) -> (Outcome, u
     head.script = path.as_os_str().as_encoded_bytes();
     head.application_group = group.as_bytes();
     head.callable = b"application";
-    let sink = Sink::default();
-    let outcome = runtime.serve(&RequestHeadBuilder::new().finish(&head), &sink, 1, 5);
+    let (sink, bytes) = (Sink::default(), RequestHeadBuilder::new().finish(&head));
+    let outcome = runtime.serve(&RequestHead::decode(&bytes).unwrap(), &sink, 1, 5);
     (outcome, sink.begun.into_inner(), sink.body.into_inner().unwrap())
 }
 

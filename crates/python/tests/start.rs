@@ -33,7 +33,7 @@ impl Exchange for Sink {
         Ok(0)
     }
 
-    fn send_head(&self, _head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, _head: &ResponseHead<'_>) -> Result<(), SendError> {
         Ok(())
     }
 
@@ -83,8 +83,8 @@ fn answer(runtime: &Runtime) -> String {
     let mut head = RequestHead::empty();
     head.script = path.as_os_str().as_encoded_bytes();
     head.callable = b"application";
-    let sink = Sink(Mutex::default());
-    runtime.serve(&RequestHeadBuilder::new().finish(&head), &sink, 1, 0);
+    let (sink, bytes) = (Sink(Mutex::default()), RequestHeadBuilder::new().finish(&head));
+    runtime.serve(&RequestHead::decode(&bytes).unwrap(), &sink, 1, 0);
     sink.0.into_inner().unwrap()
 }
 

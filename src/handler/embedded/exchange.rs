@@ -83,7 +83,7 @@ impl Exchange for ApacheExchange<'_> {
         self.with(|side| side.request.client_has_gone()).unwrap_or(true)
     }
 
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         self.with(|side| {
             side.status = head.status;
             side.responder.head(head);

@@ -29,7 +29,7 @@ use crate::{
 struct Fake;
 
 impl Host for Fake {
-    fn serve(&self, _: &[u8], _: &dyn Exchange, _: u32, _: i64) -> Outcome {
+    fn serve(&self, _: &RequestHead<'_>, _: &dyn Exchange, _: u32, _: i64) -> Outcome {
         Outcome::Completed
     }
 

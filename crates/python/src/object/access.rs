@@ -232,16 +232,19 @@ impl<'a> Ref<'a> {
 
     /// Items of a list or tuple, as they are now.
     pub(crate) fn items(&self) -> PyResult<Vec<Object<'a>>> {
+        self.each_item().collect()
+    }
+
+    /// Items of a list or tuple one by one; what shrinks meanwhile raises IndexError.
+    pub(crate) fn each_item(&self) -> impl Iterator<Item = PyResult<Object<'a>>> {
         // SAFETY: attached, a live object.
         let length = unsafe { ffi::PySequence_Size(self.as_ptr()) };
-        let mut items = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        for index in 0..length {
-            // SAFETY: attached, a live object; raises IndexError if it shrank.
+        (0..length).map(|index| {
+            // SAFETY: attached, a live object.
             let item = unsafe { ffi::PySequence_GetItem(self.as_ptr(), index) };
             // SAFETY: a new reference or null.
-            items.push(unsafe { Object::from_new(self.py(), item)? });
-        }
-        Ok(items)
+            unsafe { Object::from_new(self.py(), item) }
+        })
     }
 
     /// Items of a tuple (or of a subclass of it); none of what is no tuple.

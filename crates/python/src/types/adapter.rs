@@ -116,7 +116,7 @@ fn check_exc_info(py: Py<'_>, lease: &Lease, exc_info: Option<&Ref<'_>>) -> PyRe
     }
 }
 
-fn read_head(py: Py<'_>, status: &Ref<'_>, headers: &Ref<'_>) -> PyResult<ResponseHead> {
+fn read_head(py: Py<'_>, status: &Ref<'_>, headers: &Ref<'_>) -> PyResult<ResponseHead<'static>> {
     if !status.is_text() {
         let text = format!("status line must be str, not {}", status.type_name());
         return Err(py.raise(Class::Type, &text));
@@ -124,14 +124,14 @@ fn read_head(py: Py<'_>, status: &Ref<'_>, headers: &Ref<'_>) -> PyResult<Respon
     let line = status.to_latin1()?;
     let (number, reason) = rules::status(&line).map_err(|text| py.raise(Class::Value, &text))?;
     let mut head =
-        ResponseHead { status: number, reason: reason.to_vec(), ..ResponseHead::default() };
-    for header in headers.items()? {
-        read_header(py, &header, &mut head.headers)?;
+        ResponseHead { status: number, reason: reason.to_vec().into(), ..ResponseHead::default() };
+    for header in headers.each_item() {
+        read_header(py, &*header?, &mut head.headers)?;
     }
     Ok(head)
 }
 
-fn read_header(py: Py<'_>, header: &Ref<'_>, headers: &mut Headers) -> PyResult<()> {
+fn read_header(py: Py<'_>, header: &Ref<'_>, headers: &mut Headers<'_>) -> PyResult<()> {
     if !header.is_tuple() {
         let text = format!("each header must be a 2-tuple, not {}", header.type_name());
         return Err(py.raise(Class::Type, &text));

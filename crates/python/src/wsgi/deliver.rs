@@ -26,7 +26,7 @@ pub(crate) enum Produced {
     /// The rest of the response.
     Kept {
         /// The headers, unless they were sent.
-        head: Option<ResponseHead>,
+        head: Option<ResponseHead<'static>>,
         /// The (rest of the) body.
         body: Vec<u8>,
     },
@@ -57,24 +57,22 @@ fn deliver_blocks(
     result: &Ref<'_>,
 ) -> Result<Produced, Failure> {
     let items = result.items()?;
-    let mut blocks = Vec::with_capacity(items.len());
+    let (mut count, mut total) = (0, 0);
     for item in &items {
-        match block_of(py, item)? {
-            [] => {}
-            block => blocks.push(block),
-        }
+        let block = block_of(py, item)?;
+        count += usize::from(!block.is_empty());
+        total += block.len();
     }
-    let total: usize = blocks.iter().map(|block| block.len()).sum();
-    let head = output::commit(py, request.lease, whole_length(request, &blocks))?;
-    measure::produced(request.lease.measure(), blocks.len(), output::wide(total));
+    let head = output::commit(py, request.lease, whole_length(request, count, total))?;
+    measure::produced(request.lease.measure(), count, output::wide(total));
     let accepted = request.lease.response().accept(total);
-    cut(&mut blocks, accepted.length);
     if accepted.is_first_excess {
         py.detached(|| output::log_excess(request.exchange));
     }
     if accepted.length <= KEPT {
-        return Ok(Produced::Kept { head, body: blocks.concat() });
+        return Ok(Produced::Kept { head, body: join(&items, accepted.length) });
     }
+    let blocks: Vec<_> = cut(&items, accepted.length).collect();
     let Request { lease, exchange, .. } = *request;
     let sent = py.detached(|| output::send(lease, exchange, head.as_ref(), &blocks, Pace::More));
     sent.map_err(|error| output::failed(request.lease, error))?;
@@ -83,23 +81,30 @@ fn deliver_blocks(
 
 /// The body's length, where there is one block or none. A HEAD request may be answered without
 /// the body that a GET would have.
-fn whole_length(request: &Request<'_>, blocks: &[&[u8]]) -> Option<u64> {
-    match blocks {
-        [] if request.lease.response().is_head_request() => None,
-        [] => Some(0),
-        [block] => u64::try_from(block.len()).ok(),
-        _ => None,
-    }
+fn whole_length(request: &Request<'_>, blocks: usize, total: usize) -> Option<u64> {
+    let is_known = match blocks {
+        0 => !request.lease.response().is_head_request(),
+        blocks => blocks == 1,
+    };
+    is_known.then(|| output::wide(total))
 }
 
-/// Cuts blocks to a total length.
-fn cut(blocks: &mut Vec<&[u8]>, mut total: usize) {
-    for block in &mut *blocks {
-        let kept = block.len().min(total);
-        *block = block.get(..kept).unwrap_or_default();
-        total -= kept;
-    }
-    blocks.retain(|block| !block.is_empty());
+/// The first `length` bytes of the blocks, one behind the other.
+fn join(blocks: &[Object<'_>], length: usize) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(length);
+    cut(blocks, length).for_each(|block| joined.extend_from_slice(block));
+    joined
+}
+
+/// The blocks, cut to a total length.
+fn cut<'a>(blocks: &'a [Object<'_>], length: usize) -> impl Iterator<Item = &'a [u8]> {
+    let mut left = length;
+    let blocks = blocks.iter().filter_map(|block| block.as_bytes());
+    blocks.filter_map(move |block| {
+        let kept = block.get(..left).unwrap_or(block);
+        left -= kept.len();
+        (!kept.is_empty()).then_some(kept)
+    })
 }
 
 fn block_of<'a>(py: Py<'_>, item: &'a Ref<'_>) -> PyResult<&'a [u8]> {
@@ -150,7 +155,7 @@ fn log_shortfall(request: &Request<'_>, (expected, produced): (u64, u64)) {
 /// Sends the kept part of a response. Called detached, after the Python part has ended.
 pub(crate) fn send_kept(
     request: &Request<'_>,
-    head: Option<&ResponseHead>,
+    head: Option<&ResponseHead<'_>>,
     body: &[u8],
 ) -> Outcome {
     match output::send(request.lease, request.exchange, head, &[body], Pace::More) {

@@ -32,7 +32,7 @@ pub(crate) fn commit(
     py: Py<'_>,
     lease: &Lease,
     whole_body: Option<u64>,
-) -> Result<Option<ResponseHead>, Raised> {
+) -> Result<Option<ResponseHead<'static>>, Raised> {
     // Released before anything of Python runs.
     let committed = lease.response().commit(whole_body);
     committed.map_err(|error| {
@@ -72,7 +72,7 @@ pub(crate) fn send_block(
 pub(crate) fn send(
     lease: &Lease,
     exchange: &dyn Exchange,
-    head: Option<&ResponseHead>,
+    head: Option<&ResponseHead<'_>>,
     blocks: &[&[u8]],
     last: Pace,
 ) -> Result<(), SendError> {
@@ -81,7 +81,7 @@ pub(crate) fn send(
 
 fn send_parts(
     exchange: &dyn Exchange,
-    head: Option<&ResponseHead>,
+    head: Option<&ResponseHead<'_>>,
     blocks: &[&[u8]],
     last: Pace,
 ) -> Result<(), SendError> {

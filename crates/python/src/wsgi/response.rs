@@ -7,7 +7,7 @@ use super::{rules, sendfile};
 /// The state of one response.
 #[derive(Debug, Default)]
 pub(crate) struct Response {
-    head: Option<ResponseHead>,
+    head: Option<ResponseHead<'static>>,
     is_committed: bool,
     is_head_request: bool,
     /// Whether the header X-Sendfile puts a file in the place of the body.
@@ -52,7 +52,7 @@ impl Response {
     }
 
     /// Sets or replaces status and headers; ignored once committed.
-    pub(crate) fn start(&mut self, head: ResponseHead) {
+    pub(crate) fn start(&mut self, head: ResponseHead<'static>) {
         if !self.is_committed {
             self.head = Some(head);
         }
@@ -68,7 +68,7 @@ impl Response {
     pub(crate) fn commit(
         &mut self,
         whole_body: Option<u64>,
-    ) -> Result<Option<ResponseHead>, CommitError> {
+    ) -> Result<Option<ResponseHead<'static>>, CommitError> {
         if self.is_committed {
             return Ok(None);
         }
@@ -145,7 +145,7 @@ impl Response {
 /// The announced length. A second header with the same value is dropped; one with another value
 /// is an error, because clients and proxies would disagree on where the response ends
 /// (RFC 9112 §6.3).
-fn take_length(head: &mut ResponseHead) -> Result<Option<u64>, CommitError> {
+fn take_length(head: &mut ResponseHead<'_>) -> Result<Option<u64>, CommitError> {
     let mut announced = None;
     let mut failure = None;
     head.headers.retain(|name, value| {
@@ -175,7 +175,7 @@ fn take_length(head: &mut ResponseHead) -> Result<Option<u64>, CommitError> {
 mod tests {
     use super::*;
 
-    fn head(status: u16, headers: &[(&str, &str)]) -> ResponseHead {
+    fn head(status: u16, headers: &[(&str, &str)]) -> ResponseHead<'static> {
         let headers = headers.iter().copied().collect();
         ResponseHead { status, headers, ..ResponseHead::default() }
     }

@@ -2,13 +2,12 @@
 //!
 //! Pure rules; the texts are those that applications of mod_wsgi see in their `ValueError`s.
 
+use wsgi_core::digits;
+
 /// Splits a status line into number and reason phrase.
 pub(crate) fn status(line: &[u8]) -> Result<(u16, &[u8]), String> {
-    let digits = line.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-    let number = digits
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| digits.parse::<u16>().ok())
-        .filter(|number| *number >= 100);
+    let number = line.get(..3).and_then(digits::parse);
+    let number = number.and_then(|number| u16::try_from(number).ok()).filter(|it| *it >= 100);
     let rest = line.get(3..).unwrap_or_default();
     let Some(number) = number.filter(|_| !rest.first().is_some_and(u8::is_ascii_digit)) else {
         return Err(format!("status code must be a 3 digit integer: {}", repr(line)));
@@ -50,13 +49,7 @@ pub(crate) fn header_value(value: &[u8]) -> Result<(), String> {
 
 /// The value of a `Content-Length` header.
 pub(crate) fn content_length(value: &[u8]) -> Result<u64, String> {
-    let digits = value.trim_ascii();
-    let number = Some(digits)
-        .filter(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        // i64 is what httpd's apr_off_t holds.
-        .and_then(|digits| digits.parse::<i64>().ok());
-    number.map(i64::cast_unsigned).ok_or_else(|| {
+    digits::parse(value.trim_ascii()).ok_or_else(|| {
         format!("invalid Content-Length header value: '{}'", String::from_utf8_lossy(value))
     })
 }

@@ -18,7 +18,7 @@ use wsgi_ipc::beneath::{self, Refusal};
 const NAME: &[u8] = b"x-sendfile";
 
 /// Whether a response has the header.
-pub(crate) fn is_wanted(head: &ResponseHead) -> bool {
+pub(crate) fn is_wanted(head: &ResponseHead<'_>) -> bool {
     head.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(NAME))
 }
 
@@ -63,7 +63,7 @@ impl<'e> Sendfile<'e> {
     }
 
     /// Sends the file, with what the header says left out of the head.
-    fn send(&self, head: &ResponseHead, path: &[u8]) -> Result<State, SendError> {
+    fn send(&self, head: &ResponseHead<'_>, path: &[u8]) -> Result<State, SendError> {
         let roots: Vec<&[u8]> = self.roots.split(|byte| *byte == 0).collect();
         let opened = match beneath::open(&roots, path) {
             Ok(opened) => opened,
@@ -108,7 +108,7 @@ impl Exchange for Sendfile<'_> {
         self.inner.seek_body(position)
     }
 
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         let mut named = head.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(NAME));
         let Some((_, path)) = named.next() else { return self.inner.send_head(head) };
         let state = self.send(head, path)?;

@@ -19,7 +19,7 @@ fn hello_is_answered_in_one_block() {
     assert_eq!(answer.begun, 1);
     assert_eq!(answer.blocks, [(b"Hello".to_vec(), Pace::More)]);
     let head = answer.head.unwrap();
-    assert_eq!((head.status, head.reason.as_slice()), (200, &b"OK"[..]));
+    assert_eq!((head.status, &*head.reason), (200, &b"OK"[..]));
     assert_eq!(head.inferred_length, Some(5));
     assert_eq!(head.headers, Headers::from_iter([("Content-Type", "text/plain")]));
 }

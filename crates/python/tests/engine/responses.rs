@@ -104,7 +104,7 @@ fn headers_are_sent_as_given_and_copied_at_once() {
     ]);
     answer.assert_text("");
     let head = answer.head.unwrap();
-    assert_eq!((head.status, head.reason.as_slice()), (299, &b"Odd \xe9"[..]));
+    assert_eq!((head.status, &*head.reason), (299, &b"Odd \xe9"[..]));
     let sent: [(&[u8], &[u8]); 3] =
         [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"X-Latin", b"caf\xe9")];
     assert!(head.headers.iter().eq(sent), "{:?}", head.headers);

@@ -131,8 +131,9 @@ impl Script {
         head.script = bytes;
         head.application_group = call.group.as_bytes();
         head.callable = call.callable.as_bytes();
-        let exchange = Memory::new(call);
-        let outcome = runtime().serve(&builder.finish(&head), &exchange, 4, 0);
+        let (exchange, bytes) = (Memory::new(call), builder.finish(&head));
+        let head = RequestHead::decode(&bytes).unwrap();
+        let outcome = runtime().serve(&head, &exchange, 4, 0);
         Answer::new(outcome, exchange)
     }
 }
@@ -178,7 +179,7 @@ struct Memory {
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) begun: usize,
-    pub(crate) head: Option<ResponseHead>,
+    pub(crate) head: Option<ResponseHead<'static>>,
     pub(crate) blocks: Vec<(Vec<u8>, Pace)>,
     pub(crate) files: Vec<Vec<u8>>,
     pub(crate) log: Vec<(Level, String)>,
@@ -228,10 +229,10 @@ impl Exchange for Memory {
         }
     }
 
-    fn send_head(&self, head: &ResponseHead) -> Result<(), SendError> {
+    fn send_head(&self, head: &ResponseHead<'_>) -> Result<(), SendError> {
         let mut state = self.state.lock().unwrap();
         assert!(state.head.is_none(), "the head is sent once");
-        state.head = Some(head.clone());
+        state.head = Some(head.clone().into_owned());
         Ok(())
     }
 

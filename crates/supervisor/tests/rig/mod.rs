@@ -277,7 +277,7 @@ impl Drop for Rig {
 /// What came back on a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    pub(crate) head: Option<ResponseHead>,
+    pub(crate) head: Option<ResponseHead<'static>>,
     pub(crate) body: String,
     pub(crate) logs: Vec<String>,
     /// The last frame's kind and value; `None` when the connection broke.
@@ -294,7 +294,9 @@ impl Answer {
             socket::receive_exact(connection.as_fd(), &mut payload).unwrap();
             let text = String::from_utf8_lossy(&payload).into_owned();
             match header.kind {
-                Kind::Head => answer.head = Some(ResponseHead::decode(&payload).unwrap()),
+                Kind::Head => {
+                    answer.head = Some(ResponseHead::decode(&payload).unwrap().into_owned())
+                }
                 Kind::Data => answer.body.push_str(&text),
                 Kind::Log => answer.logs.push(text),
                 Kind::Want => {}
