@@ -57,7 +57,7 @@ fn bind_headers(flags: &[String]) -> Result<(), Box<dyn Error>> {
         .clang_args(flags)
         .allowlist_function("(ap|apr|wsgi_shim)_.*")
         .allowlist_type("(ap|apr|authn|authz)_.*|module|command_rec|cmd_parms|request_rec|conn_rec|server_rec")
-        .allowlist_var("(AP|APR|APLOG|AUTHN|AUTHZ|SATISFY|MODULE|HTTP|OR|ENABLE_MMAP|RSRC|ACCESS|EXEC|SUSPENDED|DECLINED|DONE|OK|OPT|M|REQUEST|WSGI_SHIM|NOT_IN)_.*|GLOBAL_ONLY|REMOTE_HOST|OK|DECLINED|DONE|ap_server_conf|ap_unixd_config|ap_conftree|ap_pid_fname|ap_coredumpdir_configured")
+        .allowlist_var("(AP|APR|APLOG|AUTHN|AUTHZ|SATISFY|MODULE|HTTP|OR|ENABLE_MMAP|RSRC|SERVER_BUSY|ACCESS|EXEC|SUSPENDED|DECLINED|DONE|OK|OPT|M|REQUEST|WSGI_SHIM|NOT_IN)_.*|GLOBAL_ONLY|REMOTE_HOST|OK|DECLINED|DONE|ap_server_conf|ap_unixd_config|ap_conftree|ap_pid_fname|ap_coredumpdir_configured")
         .opaque_type("apr_sockaddr_t__bindgen.*")
         .blocklist_function(".*_va?l?ist.*|apr_(v|pv).*|ap_vr.*")
         .derive_default(false)

@@ -3,7 +3,7 @@
 use crate::{
     aaa::{CheckAccess, Groups, Users},
     apache::{guard, hook, page, pool::Pool, provider},
-    handler::Handle,
+    handler::{Handle, Stay},
     lifecycle::{Check, ChildStart, Prepare},
     mapping::{Storage, Translate},
     status,
@@ -29,6 +29,7 @@ pub(crate) fn register(pool: Pool<'_>) {
     hook::translate_name::<Translate>();
     hook::map_to_storage::<Storage>();
     hook::handler::<Handle>();
+    hook::log_transaction::<Stay>();
 
     // What is to be seen: a handler of our own, and a part of mod_status's page.
     hook::handler::<status::Handle>();

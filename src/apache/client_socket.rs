@@ -62,7 +62,7 @@ impl Request<'_> {
     }
 
     /// The socket of the request's own connection: a stream of HTTP/2 has none.
-    fn own_socket(self) -> Option<BorrowedFd<'static>> {
+    pub(super) fn own_socket(self) -> Option<BorrowedFd<'static>> {
         if self.is_stream() {
             return None;
         }

@@ -195,6 +195,15 @@ pub(crate) fn handler<H: RequestHook>() {
     }
 }
 
+/// Registers what is done when a response was sent and its request logged.
+pub(crate) fn log_transaction<H: RequestHook>() {
+    const LAST: c_int = ffi::APR_HOOK_REALLY_LAST.cast_signed();
+    // SAFETY: called while httpd registers hooks, with a function of the hook's type.
+    unsafe {
+        ffi::ap_hook_log_transaction(Some(request_hook::<H>), ptr::null(), ptr::null(), LAST);
+    }
+}
+
 /// Adds a component to the `Server` header.
 pub(crate) fn add_version_component(server: Server<'_>, component: &CStr) {
     let Some(pool) = server.configuration_pool() else { return };

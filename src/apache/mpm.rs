@@ -18,6 +18,11 @@ pub(crate) fn threads() -> u32 {
     query(ffi::AP_MPMQ_MAX_THREADS).max(1)
 }
 
+/// Whether threads give kept connections back to a listener between requests.
+pub(crate) fn is_asynchronous() -> bool {
+    query(ffi::AP_MPMQ_IS_ASYNC) != 0
+}
+
 /// Children that may run at the same time, at least 1.
 pub(crate) fn children() -> u32 {
     query(ffi::AP_MPMQ_MAX_DAEMONS).max(1)

@@ -1,6 +1,6 @@
 //! The content handler: `checks` and `ownership` decide whether a request may run, `embedded` and
 //! `daemon` run it; `flusher` sends what an embedded application has produced when it pauses.
-//! `answers` is for daemons that ask, and for operators where nobody else answers them.
+//! `stay` keeps a quick client's connection with its thread. `answers` is for daemons that ask, and for operators where nobody else answers them.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.
@@ -11,6 +11,7 @@ mod daemon;
 mod embedded;
 mod flusher;
 mod ownership;
+mod stay;
 
 use std::{ffi::CStr, os::fd::OwnedFd, time::Instant};
 
@@ -30,6 +31,8 @@ use crate::{
     mapping::{RequestLookups, alias_of},
     request::{Failure, Job, notes},
 };
+
+pub(crate) use stay::Stay;
 
 /// Handler names that mean a WSGI script.
 const HANDLERS: [&[u8]; 2] = [b"wsgi-script", b"application/x-httpd-wsgi"];
@@ -65,6 +68,7 @@ pub(crate) fn child_start(
     pool: Pool<'static>,
 ) {
     answers::child_start(server, main, control);
+    stay::child_start();
     embedded::child_start(server, main, pool);
 }
 
@@ -135,6 +139,7 @@ fn run(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
 
 fn run_placed(job: &mut Job<'_>, server: Server<'_>) -> Result<Status, Failure> {
     checks::process_group(job)?;
+    let _busy = stay::begin(job.request);
     let start = job.resolved.access_log_asks.then(Instant::now);
     let result = match job.choice.process_group.as_ref() {
         "" => embedded::run(job),

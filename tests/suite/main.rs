@@ -76,6 +76,7 @@ mod slow_clients;
 mod start_response;
 mod status;
 mod status_page;
+mod stay;
 mod storage;
 mod storm;
 mod streams;

@@ -1,0 +1,104 @@
+//! Connections of clients that send one request after the other at once: under the event MPM they
+//! stay with their thread for some of them, and nobody else has to wait for that.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::support::http::Connection;
+use crate::support::original::skipped;
+use crate::support::{Httpd, Mode, conf, poll};
+
+/// The number of the thread that answers.
+const THREAD: &str = "/app?environ.get(%22mod_wsgi.thread_id%22)";
+
+/// Requests that a connection stays for, and the one that the listener has brought.
+const TURN: usize = 9;
+
+fn server(mode: Mode) -> Httpd {
+    Httpd::with("WSGIScriptAlias /app @apps@/evaluate.py\n").mode(mode).one_child().start()
+}
+
+fn ask(connection: &mut Connection) -> String {
+    connection.request("GET", THREAD, &[], b"");
+    connection.response().ok()
+}
+
+/// How many requests in a row the same thread has answered.
+fn turns(threads: &[String]) -> Vec<usize> {
+    threads.chunk_by(|one, next| one == next).map(<[String]>::len).collect()
+}
+
+/// How many requests a client gets answered until `end`, one at once after the other.
+fn quick_client(port: u16, end: Instant) -> usize {
+    let request = format!("GET {THREAD} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut answered = 0;
+    while Instant::now() < end {
+        let mut connection = Connection::open(port);
+        // httpd closes it after 100 (MaxKeepAliveRequests), and sooner when all threads are busy.
+        for _ in 0..90 {
+            let is_sent = connection.try_send(request.as_bytes()).is_ok();
+            match connection.try_response() {
+                Ok(Some(response)) if is_sent => drop(response.ok()),
+                _ => break,
+            }
+            answered += 1;
+        }
+    }
+    answered
+}
+
+one! {
+    fn a_quick_client_is_served_by_one_thread_for_a_while() {
+        ours!("its connections go back to the listener after each response");
+        if conf::mpm() != "event" {
+            return skipped("not event: connections stay with their threads anyhow");
+        }
+        let server = server(Mode::Embedded);
+        // Where the machine has other work, the test may not be quick enough at times.
+        poll("turns of full length", || {
+            let mut connection = server.connect();
+            let threads: Vec<_> = (0..10 * TURN).map(|_| ask(&mut connection)).collect();
+            // The same thread may have the next turn by chance.
+            (turns(&threads).iter().filter(|turn| **turn == TURN).count() >= 3).then_some(())
+        });
+    }
+
+    fn a_client_that_pauses_is_not_waited_for() {
+        ours!("its connections go back to the listener after each response");
+        if conf::mpm() != "event" {
+            return skipped("not event: connections stay with their threads anyhow");
+        }
+        let server = server(Mode::Embedded);
+        let mut connection = server.connect();
+        let threads: Vec<_> = (0..20)
+            .map(|_| {
+                thread::sleep(Duration::from_millis(5));
+                ask(&mut connection)
+            })
+            .collect();
+        let turns = turns(&threads);
+        assert!(turns.iter().all(|turn| *turn <= 2), "{turns:?}");
+    }
+}
+
+both_modes! {
+    fn quick_clients_progress_alike_and_leave_room_for_others(mode) {
+        needs_threads!("a child with one thread serves one kept connection");
+        let server = server(mode);
+        let (port, end) = (server.port(), Instant::now() + Duration::from_secs(1));
+        let answered: Vec<usize> = thread::scope(|scope| {
+            let clients: Vec<_> =
+                (0..6).map(|_| scope.spawn(move || quick_client(port, end))).collect();
+            while Instant::now() < end {
+                let start = Instant::now();
+                server.get(THREAD).ok();
+                assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+            }
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        let (fewest, most) = (answered.iter().min().unwrap(), answered.iter().max().unwrap());
+        assert!(*fewest * 2 >= *most, "{answered:?}");
+    }
+}
