@@ -125,9 +125,8 @@ impl Request<'_> {
     }
 
     /// Whether it is one of several requests of one connection (HTTP/2).
-    fn is_stream(self) -> bool {
-        // SAFETY: the connection outlives its requests.
-        unsafe { self.record().connection.as_ref() }.is_some_and(|c| !c.master.is_null())
+    pub(super) fn is_stream(self) -> bool {
+        self.connection().is_some_and(|connection| !connection.master.is_null())
     }
 }
 
@@ -143,9 +142,7 @@ impl<'r> WriteLimit<'r> {
     /// Limits the writes of the request's connection. A stream of HTTP/2 has none of its own: its
     /// limits are those of mod_http2.
     pub(crate) fn set(request: Request<'r>, limit: Duration) -> Option<Self> {
-        // SAFETY: the connection outlives its requests.
-        let connection = unsafe { request.record().connection.as_ref() }?;
-        if !connection.master.is_null() {
+        if request.is_stream() {
             return None;
         }
         let socket = client_socket(request)?;

@@ -26,11 +26,9 @@ impl<'r> Request<'r> {
     /// Whether the client may send another request on the connection: it is kept, and not one stream
     /// of several (HTTP/2).
     pub(crate) fn may_be_followed(self) -> bool {
-        self.connection().is_some_and(|connection| {
-            connection.keepalive == ffi::ap_conn_keepalive_e_AP_CONN_KEEPALIVE
-                && connection.master.is_null()
-                && connection.aborted == 0
-        })
+        const KEPT: ffi::ap_conn_keepalive_e = ffi::ap_conn_keepalive_e_AP_CONN_KEEPALIVE;
+        let is_kept = self.connection().is_some_and(|connection| connection.keepalive == KEPT);
+        is_kept && !self.is_stream() && !self.is_aborted()
     }
 
     /// What is remembered of the connection, from now on.
@@ -74,10 +72,5 @@ impl<'r> Request<'r> {
         let Some(place) = self.connection().map(|connection| connection.sbh.cast()) else { return };
         // SAFETY: the connection's place in the scoreboard, or null, which httpd expects.
         unsafe { ffi::ap_update_child_status(place, KEEPALIVE, ptr::null_mut()) };
-    }
-
-    fn connection(self) -> Option<&'r ffi::conn_rec> {
-        // SAFETY: the connection outlives its requests; only read.
-        unsafe { self.record().connection.as_ref() }
     }
 }

@@ -44,10 +44,8 @@ impl<'r> Request<'r> {
 
     /// Local address of the connection.
     pub(crate) fn local_address(self) -> &'r CStr {
-        // SAFETY: the connection outlives its requests.
-        let connection = unsafe { self.record().connection.as_ref() };
         // SAFETY: null or a NUL-terminated string that lives with the connection.
-        connection.and_then(|c| unsafe { text::optional(c.local_ip) }).unwrap_or_default()
+        self.connection().and_then(|c| unsafe { text::optional(c.local_ip) }).unwrap_or_default()
     }
 
     /// The server's name for this request.

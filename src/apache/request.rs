@@ -212,10 +212,15 @@ impl<'r> Request<'r> {
         unsafe { ffi::ap_ssl_conn_is_ssl(self.record().connection) != 0 }
     }
 
+    /// The client's connection, to be read.
+    pub(super) fn connection(self) -> Option<&'r ffi::conn_rec> {
+        // SAFETY: null or a connection, which outlives its requests and is served by this thread.
+        unsafe { self.record().connection.as_ref() }
+    }
+
     /// Whether the client's connection is known to be gone.
     pub(crate) fn is_aborted(self) -> bool {
-        // SAFETY: the connection outlives its requests; a plain read of a bit field.
-        unsafe { self.record().connection.as_ref() }.is_some_and(|c| c.aborted != 0)
+        self.connection().is_some_and(|connection| connection.aborted != 0)
     }
 
     /// Ends the client's connection after this request.
@@ -241,10 +246,8 @@ impl<'r> Request<'r> {
 
     /// Local host name and port of the connection.
     pub(crate) fn listener(self) -> (Option<&'r CStr>, u16) {
-        // SAFETY: the connection outlives its requests.
-        let connection = unsafe { self.record().connection.as_ref() };
         // SAFETY: null or an address that lives as long as the connection.
-        let address = connection.and_then(|c| unsafe { c.local_addr.as_ref() });
+        let address = self.connection().and_then(|c| unsafe { c.local_addr.as_ref() });
         match address {
             // SAFETY: null or a NUL-terminated name that lives with the address.
             Some(address) => (unsafe { text::optional(address.hostname) }, address.port),
@@ -260,8 +263,7 @@ impl<'r> Request<'r> {
 
     /// Log id of the connection (`%{c}L`), if httpd has made one.
     pub(crate) fn connection_log_id(self) -> Option<&'r CStr> {
-        // SAFETY: the connection outlives its requests.
-        let connection = unsafe { self.record().connection.as_ref() }?;
+        let connection = self.connection()?;
         // SAFETY: null or a NUL-terminated string of the connection's pool.
         unsafe { text::optional(connection.log_id) }
     }
@@ -275,8 +277,7 @@ impl<'r> Request<'r> {
 
     /// Number of the client's connection in this httpd.
     pub(crate) fn connection_number(self) -> i64 {
-        // SAFETY: the connection outlives its requests.
-        unsafe { self.record().connection.as_ref() }.map_or(0, |connection| connection.id)
+        self.connection().map_or(0, |connection| connection.id)
     }
 
     /// Adds the common CGI variables and `HTTP_*` to the environment (`ap_add_common_vars`).

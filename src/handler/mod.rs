@@ -1,6 +1,7 @@
 //! The content handler: `checks` and `ownership` decide whether a request may run, `embedded` and
 //! `daemon` run it; `flusher` sends what an embedded application has produced when it pauses.
-//! `stay` keeps a quick client's connection with its thread. `answers` is for daemons that ask, and for operators where nobody else answers them.
+//! `stay` keeps a quick client's connection with its thread. `answers` is for daemons that ask, and
+//! for operators where nobody else answers them.
 //!
 //! Invariant: whatever happens, a request of ours is answered here; it is never declined once it
 //! is known to be ours, because another handler might send the script's source.

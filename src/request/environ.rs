@@ -5,7 +5,6 @@
 use std::{
     cell::Cell,
     ffi::CStr,
-    io::Write,
     ops::Deref,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -98,9 +97,6 @@ pub(crate) fn encode(job: &Job<'_>, body_length: Option<u64>, transfer: Transfer
 /// The directories of X-Sendfile as the application's process sees them. One that it does not see
 /// stays outside, but files are still no header like others.
 fn sendfile_roots(job: &Job<'_>) -> Vec<u8> {
-    if job.choice.sendfile_roots.is_empty() {
-        return Vec::new();
-    }
     let roots = job.choice.sendfile_roots.iter();
     let roots = roots.map(|root| job.seen(root.as_bytes()).unwrap_or(b"/nowhere"));
     roots.collect::<Vec<_>>().join(&0)
@@ -275,7 +271,7 @@ fn script_filename<'r>(request: Request<'r>) -> &'r [u8] {
 fn add_server_side(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
     let request = job.request;
     if request.log_id().is_none() {
-        set_log_id(request);
+        request.set_log_id(&new_log_id(request));
     }
     let mut add = |key: u16, value: &[u8]| builder.known(key, Some(value));
     let (host, port) = request.listener();
@@ -294,20 +290,11 @@ fn add_server_side(job: &Job<'_>, builder: &mut RequestHeadBuilder) {
     add(const { number("mod_wsgi.connection_id") }, connection.unwrap_or(&count));
 }
 
-/// Gives the request an id like those httpd makes when its log format asks for one: unique over its
-/// children.
-fn set_log_id(request: Request<'_>) {
+/// An id like those httpd makes when its log format asks for one: unique over its children.
+fn new_log_id(request: Request<'_>) -> Vec<u8> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let start = Digits::hexadecimal(request.start_time().cast_unsigned());
     let child = Digits::hexadecimal(process::own_pid().into());
-    let mut id = [0; 3 * Digits::LONGEST + 2];
-    let mut rest = id.as_mut_slice();
-    let parts: [&[u8]; 5] = [&start, b"-", &child, b"-", &Digits::hexadecimal(count)];
-    // There is room for all of them.
-    let is_written = parts.into_iter().all(|part| rest.write_all(part).is_ok());
-    let unused = rest.len();
-    if let Some(id) = id.get(..id.len() - unused).filter(|_| is_written) {
-        request.set_log_id(id);
-    }
+    [&*start, &*child, &*Digits::hexadecimal(count)].join(&b'-')
 }

@@ -7,8 +7,7 @@ use std::{
 };
 
 use crate::support::http::Connection;
-use crate::support::original::skipped;
-use crate::support::{Httpd, Mode, conf, poll};
+use crate::support::{Httpd, Mode, poll};
 
 /// The number of the thread that answers.
 const THREAD: &str = "/app?environ.get(%22mod_wsgi.thread_id%22)";
@@ -52,9 +51,7 @@ fn quick_client(port: u16, end: Instant) -> usize {
 one! {
     fn a_quick_client_is_served_by_one_thread_for_a_while() {
         ours!("its connections go back to the listener after each response");
-        if conf::mpm() != "event" {
-            return skipped("not event: connections stay with their threads anyhow");
-        }
+        needs_event!("connections stay with their threads anyhow");
         let server = server(Mode::Embedded);
         // Where the machine has other work, the test may not be quick enough at times.
         poll("turns of full length", || {
@@ -67,9 +64,7 @@ one! {
 
     fn a_client_that_pauses_is_not_waited_for() {
         ours!("its connections go back to the listener after each response");
-        if conf::mpm() != "event" {
-            return skipped("not event: connections stay with their threads anyhow");
-        }
+        needs_event!("connections stay with their threads anyhow");
         let server = server(Mode::Embedded);
         let mut connection = server.connect();
         let threads: Vec<_> = (0..20)

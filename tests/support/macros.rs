@@ -57,6 +57,16 @@ macro_rules! needs_threads {
     };
 }
 
+/// Ends a test of what only the event MPM does, by name, with the reason.
+macro_rules! needs_event {
+    ($reason:literal) => {
+        if crate::support::conf::mpm() != "event" {
+            crate::support::original::skipped(concat!("not event: ", $reason));
+            return;
+        }
+    };
+}
+
 /// Ends a test that needs root (other users, privileged signals), by name.
 macro_rules! needs_root {
     () => {

@@ -9,8 +9,8 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use super::command::said;
 use super::{poll, process, rundir};
 
-/// Mounts the copy below the folder `$0`, with the folders that follow in it, and stays in it until standard input ends, which it does
-/// when the test has ended, however that was. The shell waits for whatever loses its parent.
+/// Mounts the copy below the folder `$0`, with the folders that follow in it, and stays in it until
+/// standard input ends, which it does when the test has ended, however that was. The shell waits for whatever loses its parent.
 const SET_UP: &str = r#"
 set -e
 ip link set lo up

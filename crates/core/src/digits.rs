@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+/// Longest number: `u64::MAX` in decimal.
 const LONGEST: usize = 20;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -14,9 +15,6 @@ pub struct Digits {
 }
 
 impl Digits {
-    /// Most digits that a number has: `u64::MAX` in decimal.
-    pub const LONGEST: usize = LONGEST;
-
     /// In decimal.
     pub fn decimal(number: u64) -> Self {
         Self::new::<10>(number)

@@ -347,7 +347,8 @@ mod tests {
             length in proptest::option::of(0..u64::MAX),
         ) {
             let headers = headers.into_iter().collect();
-            let head = ResponseHead { status, reason: reason.into(), headers, inferred_length: length };
+            let reason = reason.into();
+            let head = ResponseHead { status, reason, headers, inferred_length: length };
             let mut bytes = Vec::new();
             head.encode(&mut bytes);
             prop_assert_eq!(ResponseHead::decode(&bytes).unwrap(), head);

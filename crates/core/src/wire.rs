@@ -105,7 +105,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn optional(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
-        match self.u32()? {
+        let length = self.u32()?;
+        self.of_length(length)
+    }
+
+    /// A byte string whose length was read.
+    #[inline]
+    fn of_length(&mut self, length: u32) -> Result<Option<&'a [u8]>, Malformed> {
+        match length {
             ABSENT => Ok(None),
             length => self.take(length as usize).map(Some),
         }
@@ -115,11 +122,8 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn numbered(&mut self) -> Result<(u16, Option<&'a [u8]>), Malformed> {
         let [a, b, c, d, e, f] = self.array::<NUMBERED>()?;
-        let number = u16::from_le_bytes([a, b]);
-        match u32::from_le_bytes([c, d, e, f]) {
-            ABSENT => Ok((number, None)),
-            length => Ok((number, Some(self.take(length as usize)?))),
-        }
+        let bytes = self.of_length(u32::from_le_bytes([c, d, e, f]))?;
+        Ok((u16::from_le_bytes([a, b]), bytes))
     }
 
     pub(crate) fn rest(self) -> &'a [u8] {

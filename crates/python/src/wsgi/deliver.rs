@@ -82,11 +82,8 @@ fn deliver_blocks(
 /// The body's length, where there is one block or none. A HEAD request may be answered without
 /// the body that a GET would have.
 fn whole_length(request: &Request<'_>, blocks: usize, total: usize) -> Option<u64> {
-    let is_known = match blocks {
-        0 => !request.lease.response().is_head_request(),
-        blocks => blocks == 1,
-    };
-    is_known.then(|| output::wide(total))
+    let is_empty = blocks == 0 && !request.lease.response().is_head_request();
+    (blocks == 1 || is_empty).then(|| output::wide(total))
 }
 
 /// The first `length` bytes of the blocks, one behind the other.
