@@ -91,6 +91,7 @@ impl RequestHook for Stay {
 
 fn stay(request: Request<'_>) {
     let Some(pace) = request.pace() else { return };
+    let now = clock::since_epoch();
     let pause = request.start_time().saturating_sub(pace.answered.get());
     let was_quick = u128::try_from(pause).is_ok_and(|pause| pause < LONGEST.as_micros());
     let may_stay = was_quick
@@ -101,5 +102,5 @@ fn stay(request: Request<'_>) {
         request.await_successor(LONGEST)
     };
     pace.in_a_row.set(if has_stayed { pace.in_a_row.get() + 1 } else { 0 });
-    pace.answered.set(clock::since_epoch());
+    pace.answered.set(now);
 }
