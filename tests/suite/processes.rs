@@ -401,6 +401,19 @@ one! {
         assert_eq!(supervisor.parent(), server.pid());
     }
 
+    fn daemons_are_in_httpds_session_but_not_in_its_process_group() {
+        ours!("its daemons are in httpd's process group");
+        let server = group("threads=1");
+        let daemon = answering(&server);
+        let supervisor = Process::of(daemon.parent()).unwrap();
+        let httpd = Process::of(server.pid()).unwrap();
+        for process in [daemon, supervisor] {
+            assert_eq!(process.status("NSsid"), httpd.status("NSsid"));
+            // prefork's restart signals httpd's process group.
+            assert_eq!(process.status("NSpgid"), process.status("NSpid"));
+        }
+    }
+
     fn daemons_inherit_no_descriptor_of_httpd() {
         ours!("its daemons are forks of httpd");
         let server = group("threads=1");

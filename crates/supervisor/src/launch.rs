@@ -219,8 +219,10 @@ impl Child {
         &self,
         report: &mut RawFd,
     ) -> Result<std::convert::Infallible, (Step, io::Error)> {
-        // SAFETY: takes no arguments; failing means that the child leads a session already.
-        unsafe { libc::setsid() };
+        // A process group of its own, as prefork signals all of httpd's; no session, which Linux
+        // would schedule as a whole beside httpd's (autogroup, sched(7)).
+        // SAFETY: takes numbers only; a process that leads no session can always do this.
+        unsafe { libc::setpgid(0, 0) };
         *report = spare(self.report).map_err(|error| (Step::Descriptors, error))?;
         self.place_descriptors().map_err(|error| (Step::Descriptors, error))?;
         if let Some(root) = &self.root {

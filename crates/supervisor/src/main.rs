@@ -50,8 +50,8 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     let control = take_control()?;
-    // prefork's restart signals its whole process group. Failing means that we lead one already.
-    rustix::process::setsid().ok();
+    // prefork's restart signals its whole process group. Failing means that we lead a session.
+    rustix::process::setpgid(None, None).ok();
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     launch::make_room()?;

@@ -419,12 +419,14 @@ fn a_dead_supervisor_takes_its_processes_with_it_and_the_next_one_goes_on() {
 fn processes_have_exactly_what_they_need() {
     let rig = Rig::start();
     let code = "signals = open('/proc/self/status').read()\n\
+                open('status', 'w').write(signals)\n\
                 open('seen', 'w').write(json.dumps({\n\
                 'files': sorted(int(name) for name in os.listdir('/proc/self/fd')),\n\
                 'lang': os.environ.get('LANG'), 'all': os.environ.get('LC_ALL'),\n\
                 'notify': os.environ.get('NOTIFY_SOCKET'), 'path': os.environ.get('PATH'),\n\
                 'umask': os.umask(0), 'uid': os.getresuid(), 'gid': os.getresgid(),\n\
-                'groups': os.getgroups(), 'cwd': os.getcwd(), 'sid': os.getsid(0) == os.getpid(),\n\
+                'groups': os.getgroups(), 'cwd': os.getcwd(),\n\
+                'leads': os.getpgrp() == os.getpid(),\n\
                 'title': open('/proc/self/cmdline').read().split('\\0')[0],\n\
                 'ignored': [l.split()[1] for l in signals.splitlines() if l.startswith('SigBlk')],\n\
                 'stdin': os.readlink('/proc/self/fd/0')}))\n\
@@ -447,12 +449,16 @@ fn processes_have_exactly_what_they_need() {
         "\"all\": \"C.UTF-8\"",
         "\"notify\": null",
         "\"umask\": 23",
-        "\"sid\": true",
+        "\"leads\": true",
         "\"ignored\": [\"0000000000000000\"]",
         "\"stdin\": \"/dev/null\"",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen}");
     }
+    let session =
+        |status: &str| status.lines().find(|line| line.starts_with("NSsid")).map(str::to_owned);
+    let status = fs::read_to_string(rig.folder.path().join("status")).unwrap();
+    assert_eq!(session(&status), session(&fs::read_to_string("/proc/self/status").unwrap()));
     if is_root {
         assert!(seen.contains("\"uid\": [65534, 65534, 65534]"), "{seen}");
         assert!(seen.contains("\"gid\": [65534, 65534, 65534]"), "{seen}");
