@@ -1,20 +1,47 @@
 //! A client's connection between two of its requests.
 
-use std::{cell::Cell, ffi::c_int, ptr, time::Duration};
+use std::{
+    cell::Cell,
+    ffi::c_int,
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use wsgi_ipc::socket;
 
 use super::{Request, pool::Pool};
 use crate::ffi;
 
+/// Connections of this child of which something is remembered.
+static REMEMBERED: AtomicU32 = AtomicU32::new(0);
+
 /// What is remembered of a connection from one request to the next. Used only by the thread that
 /// serves the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     /// When its last response was complete, µs since the epoch; 0 before the first one.
     pub(crate) answered: Cell<i64>,
     /// Requests that it has stayed with its thread for, one after the other.
     pub(crate) in_a_row: Cell<u32>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        REMEMBERED.fetch_add(1, Ordering::Relaxed);
+        Self { answered: Cell::new(0), in_a_row: Cell::new(0) }
+    }
+
+    /// How many connections of this child have one: those that are kept open after a request.
+    pub(crate) fn count() -> u32 {
+        REMEMBERED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        REMEMBERED.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<'r> Request<'r> {
@@ -42,7 +69,7 @@ impl<'r> Request<'r> {
             return Some(known);
         }
         // SAFETY: the pool of a connection that outlives its requests.
-        let pace = unsafe { Pool::new(connection.pool) }?.own(Pace::default());
+        let pace = unsafe { Pool::new(connection.pool) }?.own(Pace::new());
         let record = ptr::from_ref(pace).cast_mut().cast();
         // SAFETY: the vector as above; the record lives as long as the connection.
         unsafe { ffi::ap_set_module_config(connection.conn_config, module, record) };

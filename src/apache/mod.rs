@@ -24,7 +24,7 @@
 pub(crate) mod body;
 pub(crate) mod client_socket;
 pub(crate) mod commands;
-mod connection;
+pub(crate) mod connection;
 pub(crate) mod exclusive;
 mod file;
 pub(crate) mod guard;

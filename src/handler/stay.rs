@@ -7,8 +7,10 @@
 //! cheaper if the thread waits a moment.
 //!
 //! Nobody else may have to wait for that: only clients are waited for that were quick the last time,
-//! a few threads of a child wait at a time, none while many requests are in progress, and after some
-//! requests in a row a connection queues up behind the others.
+//! and only by a few of a child's threads. With no more open connections than that each may have a
+//! thread of its own for as long as its client is quick. With more, as a site for browsers has, no
+//! thread waits for long or while many requests are in progress, and after some requests in a row a
+//! connection queues up behind the others.
 
 use std::{
     cell::Cell,
@@ -20,21 +22,30 @@ use wsgi_ipc::clock;
 
 use crate::apache::{
     Request,
+    connection::Pace,
     hook::{RequestHook, Status},
     mpm,
 };
 
-/// How long a thread waits, and how quick a client must have been.
-const LONGEST: Duration = Duration::from_millis(1);
+/// How a child treats its connections.
+struct Manner {
+    /// How long a thread waits, and how quick a client must have been.
+    longest: Duration,
+    /// Requests in a row that a connection stays for.
+    in_a_row: u32,
+    /// Most requests in progress beside which a thread waits, threads that wait included.
+    most: u32,
+}
 
-/// Requests in a row that a connection stays for.
-const IN_A_ROW: u32 = 8;
+/// With few connections: each has a thread.
+const FEW: Manner =
+    Manner { longest: Duration::from_millis(5), in_a_row: u32::MAX, most: u32::MAX };
 
-/// Most requests in progress beside which a thread waits, threads that wait included.
-const MOST: u32 = 8;
+/// With more connections than threads that may wait.
+const MANY: Manner = Manner { longest: Duration::from_millis(1), in_a_row: 8, most: 8 };
 
-/// The same in this child: at most a quarter of its threads. 0 where threads wait anyhow, because
-/// the MPM is not an asynchronous one.
+/// How many threads of this child may wait: a quarter. 0 where threads wait anyhow, because the
+/// MPM is not an asynchronous one.
 static LIMIT: AtomicU32 = AtomicU32::new(0);
 
 /// Our requests in progress in this child, and threads that wait here.
@@ -47,7 +58,7 @@ thread_local! {
 
 /// Called at the start of a child.
 pub(super) fn child_start() {
-    let limit = if mpm::is_asynchronous() { MOST.min(mpm::threads() / 4) } else { 0 };
+    let limit = if mpm::is_asynchronous() { mpm::threads() / 4 } else { 0 };
     LIMIT.store(limit, Ordering::Relaxed);
 }
 
@@ -91,16 +102,18 @@ impl RequestHook for Stay {
 
 fn stay(request: Request<'_>) {
     let Some(pace) = request.pace() else { return };
+    let limit = LIMIT.load(Ordering::Relaxed);
+    let manner = if Pace::count() <= limit { FEW } else { MANY };
     let now = clock::since_epoch();
     let pause = request.start_time().saturating_sub(pace.answered.get());
-    let was_quick = u128::try_from(pause).is_ok_and(|pause| pause < LONGEST.as_micros());
+    let was_quick = u128::try_from(pause).is_ok_and(|pause| pause < manner.longest.as_micros());
     let may_stay = was_quick
-        && pace.in_a_row.get() < IN_A_ROW
-        && BUSY.load(Ordering::Relaxed) < LIMIT.load(Ordering::Relaxed);
+        && pace.in_a_row.get() < manner.in_a_row
+        && BUSY.load(Ordering::Relaxed) < limit.min(manner.most);
     let has_stayed = may_stay && {
         let _busy = Busy::begin();
-        request.await_successor(LONGEST)
+        request.await_successor(manner.longest)
     };
-    pace.in_a_row.set(if has_stayed { pace.in_a_row.get() + 1 } else { 0 });
+    pace.in_a_row.set(if has_stayed { pace.in_a_row.get().saturating_add(1) } else { 0 });
     pace.answered.set(now);
 }

@@ -1,5 +1,6 @@
 //! Connections of clients that send one request after the other at once: under the event MPM they
-//! stay with their thread for some of them, and nobody else has to wait for that.
+//! stay with their thread, or for some of them where there are many, and nobody else has to wait
+//! for that.
 
 use std::{
     thread,
@@ -12,8 +13,11 @@ use crate::support::{Httpd, Mode, poll};
 /// The number of the thread that answers.
 const THREAD: &str = "/app?environ.get(%22mod_wsgi.thread_id%22)";
 
-/// Requests that a connection stays for, and the one that the listener has brought.
+/// Requests that one of many connections stays for, and the one that the listener has brought.
 const TURN: usize = 9;
+
+/// More kept connections than threads of the child may wait: a quarter of ten.
+const MANY: usize = 3;
 
 fn server(mode: Mode) -> Httpd {
     Httpd::with("WSGIScriptAlias /app @apps@/evaluate.py\n").mode(mode).one_child().start()
@@ -49,11 +53,24 @@ fn quick_client(port: u16, end: Instant) -> usize {
 }
 
 one! {
-    fn a_quick_client_is_served_by_one_thread_for_a_while() {
+    fn one_of_few_quick_clients_has_a_thread_of_its_own() {
         ours!("its connections go back to the listener after each response");
         needs_event!("connections stay with their threads anyhow");
         let server = server(Mode::Embedded);
         // Where the machine has other work, the test may not be quick enough at times.
+        poll("a thread that answers all but the first request", || {
+            let mut connection = server.connect();
+            let threads: Vec<_> = (0..50).map(|_| ask(&mut connection)).collect();
+            (turns(&threads[1..]).len() == 1).then_some(())
+        });
+    }
+
+    fn one_of_many_quick_clients_has_a_thread_for_a_while() {
+        ours!("its connections go back to the listener after each response");
+        needs_event!("connections stay with their threads anyhow");
+        let server = server(Mode::Embedded);
+        let mut others: Vec<_> = (0..MANY).map(|_| server.connect()).collect();
+        others.iter_mut().for_each(|connection| drop(ask(connection)));
         poll("turns of full length", || {
             let mut connection = server.connect();
             let threads: Vec<_> = (0..10 * TURN).map(|_| ask(&mut connection)).collect();
@@ -69,7 +86,7 @@ one! {
         let mut connection = server.connect();
         let threads: Vec<_> = (0..20)
             .map(|_| {
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(20));
                 ask(&mut connection)
             })
             .collect();
