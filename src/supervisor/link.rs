@@ -10,6 +10,7 @@ use std::{
 use wsgi_core::control::Buffers;
 use wsgi_ipc::{
     kept::{Kept, current_processor},
+    room,
     scoreboard::{Slots, TableReader, Tallies},
     socket,
 };
@@ -29,7 +30,7 @@ pub(crate) struct Link {
     pub(crate) processes: TableReader,
     /// Sizes for the buffers of new connections.
     buffers: Buffers,
-    /// Connections on which a daemon thread waits for this child's next request.
+    /// Connections on which a daemon process waits for this child's next request.
     kept: Mutex<Kept>,
 }
 
@@ -65,6 +66,8 @@ impl Link {
         let socket = socket::connect_within(self.address.as_fd(), limit)?;
         socket::set_receive_limit(socket.as_fd(), HEARTBEAT)?;
         self.size_buffers(socket.as_fd());
+        // Many groups may each have some.
+        let may_keep = may_keep && !room::is_scarce(socket.as_fd());
         Ok(Connection { socket: Arc::new(socket), is_kept: false, may_keep })
     }
 
@@ -80,7 +83,7 @@ impl Link {
         }
     }
 
-    /// Keeps a connection for the next request; its daemon thread waits on this processor.
+    /// Keeps a connection for the next request; the last one was served on this processor.
     pub(crate) fn keep(&self, connection: Connection, processor: u16) {
         if connection.may_keep {
             self.kept().put(connection.socket, processor);

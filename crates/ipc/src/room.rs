@@ -1,7 +1,10 @@
 //! Room for descriptors: how many a process may have open (`RLIMIT_NOFILE`), which for services is
 //! 1,024 as a rule, of a far higher limit that the system sets.
 
-use std::{fs, io};
+use std::{
+    fs, io,
+    os::fd::{AsRawFd, BorrowedFd},
+};
 
 pub use rustix::process::Rlimit;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -32,6 +35,13 @@ pub fn make_all() -> io::Result<Rlimit> {
     Ok(limit)
 }
 
+/// Whether a descriptor that was just opened is of the upper half of all that this process may have:
+/// what is not needed should be closed then. The kernel gives the lowest free number.
+pub fn is_scarce(newest: BorrowedFd<'_>) -> bool {
+    let number = u64::from(newest.as_raw_fd().cast_unsigned());
+    getrlimit(Resource::Nofile).current.is_some_and(|most| number >= most / 2)
+}
+
 /// Sets the limit. Descriptors beyond it stay open.
 pub fn set(limit: Rlimit) -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, limit)?)
@@ -40,6 +50,17 @@ pub fn set(limit: Rlimit) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn the_upper_half_is_scarce() {
+        let low = crate::socket::stream_pair().unwrap().0;
+        assert!(!is_scarce(low.as_fd()));
+        let half = getrlimit(Resource::Nofile).current.unwrap() / 2;
+        let half = i32::try_from(half).unwrap();
+        let high = rustix::io::fcntl_dupfd_cloexec(&low, half).unwrap();
+        assert!(is_scarce(high.as_fd()));
+    }
 
     #[test]
     fn room_grows_as_far_as_the_system_allows() {

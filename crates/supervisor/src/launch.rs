@@ -115,11 +115,12 @@ pub(crate) struct Passed<'a> {
 static FILE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
 /// Makes room for the descriptors of many groups. Applications find httpd's limit: some close
-/// every number up to it, or pass descriptors to select(2).
-pub(crate) fn make_room() -> io::Result<()> {
-    let limit = room::make_all()?;
-    FILE_LIMIT.set(limit).ok();
-    Ok(())
+/// every number up to it, or pass descriptors to select(2). Where the system forbids it, few groups
+/// need no more room.
+pub(crate) fn make_room() {
+    if let Ok(limit) = room::make_all() {
+        FILE_LIMIT.set(limit).ok();
+    }
 }
 
 /// Starts a process of a group. Only the main thread may: the kernel sends the signal of the

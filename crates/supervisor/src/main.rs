@@ -54,7 +54,7 @@ fn run() -> io::Result<()> {
     rustix::process::setpgid(None, None).ok();
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    launch::make_room()?;
+    launch::make_room();
     Supervisor::new(control, ErrorLog::standard_error(Level::INFO))?.run()
 }
 
