@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -62,6 +63,33 @@ def nap(environ, start_response):
     """Sleeps for so many milliseconds."""
     time.sleep(int(environ["QUERY_STRING"]) / 1000)
     return _answer(start_response, os.getpid())
+
+
+def compute(environ, start_response):
+    """Computes for so many milliseconds."""
+    end = time.thread_time() + int(environ["QUERY_STRING"]) / 1000
+    while time.thread_time() < end:
+        pass
+    return _answer(start_response, os.getpid())
+
+
+def exhaust(environ, start_response):
+    """Leaves this process no descriptor from now on."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    threading.Thread(target=_take_all, daemon=True).start()
+    return _answer(start_response, os.getpid())
+
+
+def _take_all():
+    while True:
+        try:
+            os.open("/dev/null", os.O_RDONLY)
+        except OSError:
+            time.sleep(0.0005)
+
+
+def thread(environ, start_response):
+    return _answer(start_response, threading.get_native_id())
 
 
 def together(environ, start_response):

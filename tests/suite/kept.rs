@@ -1,5 +1,5 @@
-//! Connections to daemons that httpd keeps: used again, given up when somebody else needs the
-//! thread, never a request's loss.
+//! Connections to daemons that httpd keeps: used again, given up when nobody would wait for the next
+//! request, never a request's loss. And the one thread that waits for them.
 
 use std::{
     collections::BTreeSet,
@@ -60,6 +60,38 @@ one! {
         warm(&server, 2);
         let seen: BTreeSet<String> = (0..20).map(|_| server.get("/sockets").ok()).collect();
         assert_eq!(seen.len(), 1, "{seen:?}");
+    }
+
+    fn quick_requests_are_served_by_one_thread() {
+        needs_threads!("children keep no connections");
+        ours!("any thread may take a request");
+        let server = group("threads=4");
+        let mut connections = [server.connect(), server.connect()];
+        // Where the machine has other work, one of them may take long.
+        poll("one thread for twenty requests", || {
+            let threads = (0..20).map(|number: usize| {
+                let connection = &mut connections[number % 2];
+                connection.request("GET", "/thread", &[], b"");
+                connection.response().ok()
+            });
+            (threads.collect::<BTreeSet<_>>().len() == 1).then_some(())
+        });
+    }
+
+    fn a_request_that_waits_holds_up_no_other() {
+        needs_threads!("the only child has one request at a time");
+        let server = group("threads=3");
+        let (mut waiting, mut quick) = (server.connect(), server.connect());
+        for _ in 0..3 {
+            waiting.request("GET", "/nap?600", &[], b"");
+            let start = Instant::now();
+            for _ in 0..10 {
+                quick.request("GET", "/pid", &[], b"");
+                quick.response().ok();
+            }
+            assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+            waiting.response().ok();
+        }
     }
 
     fn a_single_thread_stays_free_for_everybody() {

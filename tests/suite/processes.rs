@@ -414,6 +414,19 @@ one! {
         }
     }
 
+    fn a_process_without_descriptors_keeps_no_request_from_the_others() {
+        ours!("its processes do not share a queue");
+        // One thread each: they keep no connections.
+        let server = group("processes=2 threads=1");
+        server.allow_log("WSGI1201");
+        server.get("/exhaust").ok();
+        for _ in 0..30 {
+            let start = Instant::now();
+            server.get("/pid").ok();
+            assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        }
+    }
+
     fn daemons_inherit_no_descriptor_of_httpd() {
         ours!("its daemons are forks of httpd");
         let server = group("threads=1");
@@ -582,6 +595,29 @@ mod mpm {
             first.signal(libc::SIGKILL);
             first.wait_for_end();
             assert_ne!(pid(&server), first.pid);
+        }
+
+        fn computing_requests_are_spread_over_the_processes() {
+            ours!("whose thread is woken is the kernel's choice");
+            let server = group("processes=2 threads=10");
+            let port = server.port();
+            let client = || {
+                let computed = |_| {
+                    let mut connection = crate::support::Connection::open(port);
+                    connection.request("GET", "/compute?20", &[("Connection", "close")], b"");
+                    connection.response().ok()
+                };
+                (0..8).map(computed).collect::<Vec<String>>()
+            };
+            pid(&server);
+            poll("a third of the requests in each process", || {
+                let answers: Vec<String> = std::thread::scope(|scope| {
+                    let clients: Vec<_> = (0..6).map(|_| scope.spawn(client)).collect();
+                    clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+                });
+                let of_one = answers.iter().filter(|answer| **answer == answers[0]).count();
+                (16..=32).contains(&of_one).then_some(())
+            });
         }
 
         fn a_graceful_restart_under_load_loses_no_request() {

@@ -27,13 +27,16 @@ static HAS_FORKED: AtomicBool = AtomicBool::new(false);
 static DESCRIPTORS: OnceLock<Vec<AtomicI32>> = OnceLock::new();
 
 /// Places of descriptors that live as long as the process.
-const PERMANENT: usize = 2;
+const PERMANENT: usize = 3;
 
-/// Prepares for forks of a process with `threads` worker threads. `permanent` are the listener
-/// and the control socket. Called once.
-pub(crate) fn install(threads: usize, permanent: [BorrowedFd<'_>; PERMANENT]) -> io::Result<()> {
-    let places =
-        DESCRIPTORS.get_or_init(|| (0..threads + PERMANENT).map(|_| AtomicI32::new(-1)).collect());
+/// Prepares for forks of a process with at most so many connections. `permanent` are the listener,
+/// the control socket and what threads wait at. Called once.
+pub(crate) fn install(
+    connections: usize,
+    permanent: [BorrowedFd<'_>; PERMANENT],
+) -> io::Result<()> {
+    let places = DESCRIPTORS
+        .get_or_init(|| (0..connections + PERMANENT).map(|_| AtomicI32::new(-1)).collect());
     for (place, descriptor) in places.iter().rev().zip(permanent) {
         place.store(descriptor.as_raw_fd(), Ordering::Relaxed);
     }
@@ -45,9 +48,10 @@ pub(crate) fn install(threads: usize, permanent: [BorrowedFd<'_>; PERMANENT]) ->
     }
 }
 
-/// Names the connection that worker `thread` serves now, or none.
-pub(crate) fn set_connection(thread: usize, connection: Option<BorrowedFd<'_>>) {
-    if let Some(place) = DESCRIPTORS.get().and_then(|places| places.get(thread)) {
+/// Names the connection of a place, or none: there is one for each worker thread and behind them one for
+/// each kept connection.
+pub(crate) fn set_connection(place: usize, connection: Option<BorrowedFd<'_>>) {
+    if let Some(place) = DESCRIPTORS.get().and_then(|places| places.get(place)) {
         let descriptor = connection.map_or(-1, |connection| connection.as_raw_fd());
         place.store(descriptor, Ordering::Relaxed);
     }
@@ -97,7 +101,9 @@ mod tests {
     fn a_forked_child_has_no_connection() {
         let (left, right) = wsgi_ipc::socket::stream_pair().unwrap();
         let (listener, control) = wsgi_ipc::socket::stream_pair().unwrap();
-        install(1, [listener.as_fd(), control.as_fd()]).unwrap();
+        let (waiting, _other) = wsgi_ipc::socket::stream_pair().unwrap();
+        let permanent = [listener.as_fd(), control.as_fd(), waiting.as_fd()];
+        install(1, permanent).unwrap();
         set_connection(0, Some(left.as_fd()));
         // SAFETY: the child calls only fcntl and _exit.
         let pid = unsafe { libc::fork() };
@@ -106,8 +112,8 @@ mod tests {
                 // SAFETY: F_GETFD only looks at a descriptor number.
                 (unsafe { libc::fcntl(fd, libc::F_GETFD) }) >= 0
             };
-            let raws = [left.as_raw_fd(), listener.as_raw_fd(), control.as_raw_fd()];
-            let is_right = is_forked() && !raws.into_iter().any(is_open);
+            let gone = permanent.map(|fd| fd.as_raw_fd()).into_iter().chain([left.as_raw_fd()]);
+            let is_right = is_forked() && !gone.into_iter().any(is_open);
             // SAFETY: ends the child without running anything of the parent's.
             unsafe { libc::_exit(if is_right && is_open(right.as_raw_fd()) { 0 } else { 1 }) };
         }

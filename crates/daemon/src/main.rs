@@ -12,15 +12,17 @@ mod crew;
 mod fatal;
 mod forked;
 mod host;
-mod idle;
 mod input;
 mod inspector;
+mod kept;
+mod leader;
 mod limits;
 mod output;
 mod progress;
 mod reporter;
 mod reports;
 mod root;
+mod serving;
 mod signals;
 mod startup;
 mod state;
@@ -169,8 +171,8 @@ fn prepare(daemon: &'static Daemon) -> Result<(), StartupError> {
         );
     }
     limits::apply(&daemon.spec, &daemon.log);
-    let permanent = [daemon.listener.as_fd(), daemon.control.as_fd()];
-    forked::install(daemon.workers.len(), permanent)
+    let permanent = [daemon.listener.as_fd(), daemon.control.as_fd(), daemon.kept.descriptor()];
+    forked::install(daemon.workers.len() + daemon.kept.room(), permanent)
         .map_err(|error| StartupError::System("prepare for forks", error))?;
     signals::install(daemon.wake.as_fd())
         .and_then(|()| fatal::install(daemon))

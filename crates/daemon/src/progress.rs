@@ -10,10 +10,11 @@ use std::sync::{
 };
 
 use wsgi_core::{
-    activity::Activity,
+    activity::{Activity, Doing},
     head::{Key, RequestHead},
     keys,
 };
+use wsgi_ipc::process;
 
 use crate::{
     clock::{Moment, SharedMoment},
@@ -23,8 +24,10 @@ use crate::{
 /// One worker thread.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerState {
-    /// The kernel's number of the thread while it waits for a connection, otherwise 0.
-    waiting: AtomicI32,
+    /// The kernel's number of the thread.
+    thread: AtomicI32,
+    /// It waits for a connection.
+    is_waiting: AtomicBool,
     /// What `threading.get_ident()` says in the thread.
     identity: AtomicU64,
     /// Requests begun.
@@ -69,6 +72,8 @@ pub(crate) struct Seen {
 impl WorkerState {
     /// The thread that will serve is the calling one.
     pub(crate) fn adopt_thread(&self) {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        self.thread.store(thread, Ordering::Relaxed);
         // SAFETY: returns a number.
         self.identity.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
     }
@@ -79,20 +84,28 @@ impl WorkerState {
     }
 
     /// The thread begins to wait for a connection, unless the drain has begun that it looks for next.
-    pub(crate) fn begin_wait(&self, thread: i32) {
-        self.waiting.store(thread, Ordering::Relaxed);
+    pub(crate) fn begin_wait(&self) {
+        self.is_waiting.store(true, Ordering::Relaxed);
         // The look at the drain must not overtake the store.
         fence(Ordering::SeqCst);
     }
 
     /// The thread no longer waits.
     pub(crate) fn end_wait(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
+        self.is_waiting.store(false, Ordering::Relaxed);
     }
 
     /// The number of the thread if it waits.
     pub(crate) fn waiting(&self) -> Option<i32> {
-        Some(self.waiting.load(Ordering::Relaxed)).filter(|thread| *thread != 0)
+        let is_waiting = self.is_waiting.load(Ordering::Relaxed);
+        is_waiting.then(|| self.thread.load(Ordering::Relaxed))
+    }
+
+    /// Whether the thread waits for something that is neither a processor nor the interpreter's lock:
+    /// other threads can go on meanwhile.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.activity.doing() != Doing::WaitingForGil
+            && process::sleeps(self.thread.load(Ordering::Relaxed))
     }
 
     /// A request begins.

@@ -26,7 +26,7 @@ pub(crate) fn install(wake: BorrowedFd<'_>) -> io::Result<()> {
     for signal in ASKING {
         set(signal, on_asking as *const () as libc::sighandler_t, libc::SA_RESTART)?;
     }
-    // Without SA_RESTART, so that a blocking accept returns.
+    // Without SA_RESTART, so that a wait returns.
     set(kick_signal(), on_kick as *const () as libc::sighandler_t, 0)
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn take() -> impl Iterator<Item = i32> {
     ASKING.into_iter().filter(move |signal| caught & (1 << signal) != 0)
 }
 
-/// Makes a thread of this process return from a blocking accept.
+/// Makes a thread of this process return from a wait.
 pub(crate) fn kick(thread: i32) {
     let (process, signal) = (std::process::id(), kick_signal());
     // SAFETY: tgkill only takes numbers; a thread that is gone is an error without effect, and

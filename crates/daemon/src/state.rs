@@ -25,8 +25,9 @@ use crate::{
     announcer::Announcer,
     clock::{Moment, SharedMoment},
     crew::Crew,
-    idle::Idle,
     inspector::Inspectors,
+    kept::Kept,
+    leader::{Leader, View},
     progress::{Running, WorkerState},
     startup::Descriptors,
 };
@@ -90,8 +91,10 @@ pub(crate) struct Daemon {
     panics: AtomicU32,
     /// Looks at stacks that somebody has asked for and that wait.
     pub(crate) looks: AtomicU32,
-    /// Where idle worker threads wait.
-    pub(crate) idle: Idle,
+    /// Which of the idle worker threads waits for requests.
+    pub(crate) leader: Leader,
+    /// What it waits for.
+    pub(crate) kept: Kept,
     drain: AtomicU8,
     reason: OnceLock<Reason>,
     is_stale: AtomicBool,
@@ -113,6 +116,10 @@ impl Daemon {
         })?;
         let log = ErrorLog::standard_error(spec.log_level);
         let log = log.with_format(spec.log_format, &spec.engine.process_group);
+        let workers = spec.slots_per_process() as usize;
+        // At times several processes are woken for one connection.
+        rustix::io::ioctl_fionbio(&descriptors.listener, true)?;
+        let kept = Kept::new(most_kept(&spec), workers)?;
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self {
             epoch,
@@ -124,8 +131,9 @@ impl Daemon {
             questions: descriptors.questions,
             log,
             wake,
-            workers: (0..spec.slots_per_process()).map(|_| WorkerState::default()).collect(),
-            idle: Idle::new(spec.threads, spec.slots_per_process()),
+            workers: (0..workers).map(|_| WorkerState::default()).collect(),
+            leader: Leader::default(),
+            kept,
             spec,
             crew: OnceLock::new(),
             inspectors: OnceLock::new(),
@@ -176,6 +184,7 @@ impl Daemon {
             );
         }
         self.wake();
+        self.leader.wake_all();
     }
 
     /// Why the process drains.
@@ -209,6 +218,16 @@ impl Daemon {
         if self.panics.fetch_add(1, Ordering::Relaxed) + 1 == MOST_PANICS {
             self.retire(Reason::InternalErrors);
         }
+    }
+
+    /// Whether this process may have one more kept connection: no more than its share of the group's.
+    /// The kernel wakes those that wait for new ones in their order, which would give all to the
+    /// process that was started first.
+    pub(crate) fn has_share_left(&self) -> bool {
+        let processes = u64::from(self.spec.processes);
+        let (own, all) = self.slots.count_kept(self.first_slot, self.spec.slots_per_process());
+        own < most_kept(&self.spec) as u64
+            && own.saturating_mul(processes) < all.saturating_add(processes)
     }
 
     /// A request begins in a worker.
@@ -305,4 +324,20 @@ impl Daemon {
         // A supervisor that is gone has closed the socket: the watcher sees that and drains.
         socket::send_packet(self.control.as_fd(), &bytes, &[]).ok();
     }
+}
+
+impl View for Daemon {
+    fn is_leaving(&self) -> bool {
+        self.is_draining()
+    }
+
+    fn is_asleep(&self, index: u32) -> bool {
+        self.workers.get(index as usize).is_some_and(WorkerState::is_asleep)
+    }
+}
+
+/// How many connections a process of the group keeps. Each can have a request, of which all but the
+/// quick ones need a thread.
+fn most_kept(spec: &GroupSpec) -> usize {
+    2 * spec.slots_per_process() as usize
 }

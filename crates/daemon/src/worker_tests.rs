@@ -9,14 +9,14 @@ use std::{
 };
 use wsgi_core::{
     control::{EngineSpec, FromDaemon, GroupSpec, decode},
-    exchange::Pace,
-    frame::LAST,
-    head::{RequestHead, RequestHeadBuilder, ResponseHead},
+    exchange::{Exchange, Outcome, Pace},
+    frame::{HEADER, Header, Kind, LAST},
+    head::{RequestHead, RequestHeadBuilder, ResponseHead, flag},
     reason::Reason,
 };
 use wsgi_ipc::{
     scoreboard::{Slots, Started},
-    socket::{Listener, connect, receive_exact, receive_packet, send_vectored},
+    socket::{self, Listener, connect, receive_exact, receive_packet, send_vectored},
 };
 
 const SLOTS: u32 = 6;
@@ -125,8 +125,11 @@ impl Setup {
     }
 
     fn serve_one(&self) {
-        let connection = socket::accept(self.daemon.listener.as_fd()).unwrap();
-        Worker::new(&self.daemon, &self.host, 1).unwrap().serve(connection);
+        let member = self.daemon.leader.member(1, &self.daemon);
+        let mut worker = Worker::new(&self.daemon, &self.host, 1).unwrap();
+        assert!(socket::poll_readable(self.daemon.listener.as_fd(), 10_000).unwrap());
+        let connection = worker.accept().unwrap();
+        worker.serve(connection, &member);
     }
 
     fn answer(&self, id: u64, script: &str, body: Option<&[u8]>) -> Vec<(Kind, u16, Vec<u8>)> {
@@ -264,4 +267,41 @@ fn idle_workers_leave_when_the_process_drains() {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
+}
+
+/// A kept connection of which something has been reported, and httpd's end.
+fn reported(setup: &Setup) -> (Connection, OwnedFd) {
+    let (ours, httpd) = socket::stream_pair().unwrap();
+    let connection = Connection::new(TimedStream::new(ours, 60), 1);
+    setup.daemon.kept.keep(connection).unwrap();
+    send_vectored(httpd.as_fd(), &[IoSlice::new(b"x")]).unwrap();
+    let Next::Serve(connection) = setup.daemon.kept.wait().unwrap() else { unreachable!() };
+    assert_eq!(connection.stream.receive(&mut [0; 9]).unwrap(), 1);
+    (connection, httpd)
+}
+
+#[test]
+fn a_kept_connection_without_a_request_stays() {
+    let setup = setup(spec());
+    let member = setup.daemon.leader.member(1, &setup.daemon);
+    let mut worker = Worker::new(&setup.daemon, &setup.host, 1).unwrap();
+    let (connection, _httpd) = reported(&setup);
+    assert!(
+        worker.serve(connection, &member).is_some(),
+        "what was reported was the last request's"
+    );
+}
+
+#[test]
+fn a_kept_connection_may_end_with_an_answer_that_nobody_reads() {
+    let setup = setup(spec());
+    let member = setup.daemon.leader.member(1, &setup.daemon);
+    let mut worker = Worker::new(&setup.daemon, &setup.host, 1).unwrap();
+    let (connection, httpd) = reported(&setup);
+    connection.stream.send(&[IoSlice::new(b"answer")]).unwrap();
+    drop(httpd);
+    let mut buffer = vec![0; 9];
+    let received = crate::serving::receive_request(&connection, &mut buffer).unwrap();
+    assert!(matches!(received, crate::serving::Received::End));
+    assert!(worker.serve(connection, &member).is_none());
 }

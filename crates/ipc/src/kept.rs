@@ -1,4 +1,4 @@
-//! Connections that are kept, by the processor on which the other end waits.
+//! Connections that are kept, by the processor on which the other end was served last.
 //!
 //! A thread that is woken on the processor of the one that wakes it, and then sleeps, runs next;
 //! waking another processor costs more than all system calls of a small request.
@@ -16,7 +16,7 @@ pub fn current_processor() -> u16 {
 pub struct Kept(Vec<(Arc<OwnedFd>, u16)>);
 
 impl Kept {
-    /// Keeps a connection whose other end waits on that processor.
+    /// Keeps a connection whose other end was served on that processor.
     pub fn put(&mut self, socket: Arc<OwnedFd>, processor: u16) {
         self.0.push((socket, processor));
     }

@@ -52,6 +52,14 @@ pub fn resident_size(pid: u32) -> Option<u64> {
     Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
+/// Whether a thread of this process waits for something else than a processor; also where that cannot
+/// be known.
+pub fn sleeps(thread: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    // As above; proc(5) field 3.
+    !stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('R'))
+}
+
 /// A child that has ended, reaped; `None` when none is waiting.
 pub fn reap_any() -> Option<(u32, End)> {
     let (pid, status) = rustix::process::wait(WaitOptions::NOHANG).ok().flatten()?;

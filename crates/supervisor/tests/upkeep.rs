@@ -168,7 +168,7 @@ fn a_dead_process_has_no_busy_threads() {
     rig.configure(&rig.spec(&rig.stand_in("ready", READY)));
     let first = rig.wait_ready(1)[0];
     assert!(rig.group.slots.begin(first.first_slot, first.epoch, 77));
-    rig.group.slots.set_kept(first.first_slot, true);
+    rig.group.slots.add_kept(first.first_slot);
     kill(first.pid, libc::SIGKILL);
     rig.wait("its successor", || (rig.ready().first()?.epoch > first.epoch).then_some(()));
     assert_eq!(rig.group.slots.active(), (None, 0));

@@ -117,22 +117,27 @@ impl Slots {
         active.fold((None, 0), |(first, count), index| (first.or(Some(index)), count + 1))
     }
 
-    /// Says whether the thread of slot `index` has a connection that httpd keeps for it.
-    pub fn set_kept(&self, index: u32, is_kept: bool) {
-        if let Some(kept) = self.word(index, KEPT) {
-            kept.store(u64::from(is_kept), Ordering::Relaxed);
+    /// One more connection is kept by the process whose first slot this is.
+    pub fn add_kept(&self, first: u32) {
+        if let Some(kept) = self.word(first, KEPT) {
+            kept.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many threads have a kept connection: of the `count` slots from `first` on, and of all
-    /// slots.
-    pub fn count_kept(&self, first: u32, count: u32) -> (u32, u32) {
+    /// One less is kept.
+    pub fn remove_kept(&self, first: u32) {
+        if let Some(kept) = self.word(first, KEPT) {
+            kept.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many connections are kept: by the process with `count` slots from `first` on, and by all
+    /// of the group.
+    pub fn count_kept(&self, first: u32, count: u32) -> (u64, u64) {
         let all = u32::try_from(self.count).unwrap_or(u32::MAX);
-        let kept = (0..all).filter(|index| {
-            self.word(*index, KEPT).is_some_and(|kept| kept.load(Ordering::Relaxed) != 0)
-        });
-        let is_own = |index: u32| (first..first.saturating_add(count)).contains(&index);
-        kept.fold((0, 0), |(own, all), index| (own + u32::from(is_own(index)), all + 1))
+        let kept = |index| self.word(index, KEPT).map_or(0, |kept| kept.load(Ordering::Relaxed));
+        let sum = |slots: std::ops::Range<u32>| slots.map(kept).fold(0, u64::wrapping_add);
+        (sum(first..first.saturating_add(count)), sum(0..all))
     }
 
     fn word(&self, index: u32, word: usize) -> Option<&AtomicU64> {
@@ -144,9 +149,10 @@ impl Slots {
     pub fn clear(&self, first: u32, count: u32) {
         for index in first..first.saturating_add(count) {
             self.end(index);
-            self.set_kept(index, false);
-            if let Some(begun) = self.word(index, BEGUN) {
-                begun.store(0, Ordering::Relaxed);
+            for word in [KEPT, BEGUN] {
+                if let Some(word) = self.word(index, word) {
+                    word.store(0, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -207,12 +213,13 @@ mod tests {
     fn kept_connections_are_counted_until_their_process_is_gone() {
         let memory = Slots::create(6).unwrap();
         let slots = Slots::map(memory.as_fd(), 6).unwrap();
-        for index in [0, 3, 4] {
-            slots.set_kept(index, true);
+        for first in [0, 3, 3, 3] {
+            slots.add_kept(first);
         }
+        slots.remove_kept(3);
         assert_eq!(slots.count_kept(3, 3), (2, 3));
         slots.clear(3, 3);
-        slots.set_kept(9, true);
+        slots.add_kept(9);
         assert_eq!(slots.count_kept(0, 3), (1, 1));
     }
 

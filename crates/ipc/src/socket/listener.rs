@@ -136,7 +136,7 @@ fn connect_timed(address: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result
     Ok(socket)
 }
 
-/// Waits for the next connection; a signal ends the wait with `Interrupted`.
+/// The next connection, waited for or not as the listener is set; a signal ends a wait with `Interrupted`.
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(rustix::net::accept_with(listener, SocketFlags::CLOEXEC)?)
 }

@@ -1,7 +1,8 @@
 //! Unix sockets: the listener of a process group, packets with descriptors, streams of frames.
 //!
 //! Invariant: every descriptor made here is close-on-exec, no call raises SIGPIPE, and no flag is
-//! ever set on a shared socket (O_NONBLOCK would reach every holder): waiting is chosen per call.
+//! ever set here on a shared socket (O_NONBLOCK would reach every holder): waiting is chosen per call.
+//! Daemons set it on their group's listener, as accept(2) has no such choice.
 
 mod backlog;
 mod listener;

@@ -6,8 +6,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::stream::{poll_readable, receive_some, send_rest, send_without_waiting, set_timeouts};
 
 /// A stream socket with a limit on each wait.
@@ -77,20 +75,9 @@ impl TimedStream {
         receive_some(self.socket(), buffer, true)
     }
 
-    /// Waits for the next bytes on a connection that is kept; a signal ends the wait with
-    /// `Interrupted`.
-    ///
-    /// The wait is not left to the receive: who waits in one is woken as well when the other end takes
-    /// what was sent before (`unix_write_space` of Linux), once for every request, for nothing.
-    pub fn receive_idle(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut sources = [PollFd::new(&self.socket, PollFlags::IN)];
-            rustix::event::poll(&mut sources, None)?;
-            match receive_some(self.socket(), buffer, true) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                received => return received,
-            }
-        }
+    /// Receives what has arrived; `WouldBlock` if there is nothing.
+    pub fn receive_present(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive_some(self.socket(), buffer, true)
     }
 
     /// Receives what has arrived with the descriptor that was passed with it; that is lost when
@@ -124,40 +111,6 @@ fn timed_out(error: io::Error) -> io::Error {
 mod tests {
     use super::*;
     use crate::socket::{receive_exact, stream_pair};
-    use std::{fs, thread, time::Duration};
-
-    /// State of a thread of this process and how often it has gone to sleep.
-    fn sleeps(thread: i32) -> (String, u64) {
-        let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().to_owned()
-        };
-        (field("State:"), field("voluntary_ctxt_switches:").parse().unwrap())
-    }
-
-    #[test]
-    fn an_idle_thread_sleeps_on_when_the_other_end_takes_what_was_sent() {
-        let (left, right) = stream_pair().unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        let waiting = thread::spawn(move || {
-            let stream = TimedStream::new(left, 1);
-            stream.send(&[IoSlice::new(b"an answer")]).unwrap();
-            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
-            stream.receive_idle(&mut [0; 8]).unwrap()
-        });
-        let thread = told.recv().unwrap();
-        while sleeps(thread).0 != "S" {
-            thread::yield_now();
-        }
-        let before = sleeps(thread);
-        receive_exact(right.as_fd(), &mut [0; 9]).unwrap();
-        // Long enough for a thread that is woken to look and to sleep again.
-        thread::sleep(Duration::from_millis(20));
-        assert_eq!(sleeps(thread), before);
-        send_rest(right.as_fd(), &[IoSlice::new(b"next")], 0).unwrap();
-        assert_eq!(waiting.join().unwrap(), 4);
-    }
 
     #[test]
     fn both_directions_give_up_at_the_limit() {
