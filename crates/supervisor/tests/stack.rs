@@ -10,6 +10,7 @@
 mod rig;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::IoSlice,
     os::fd::{AsFd, OwnedFd},
@@ -146,16 +147,20 @@ fn a_killed_process_breaks_its_request_and_no_other() {
 #[test]
 fn a_changed_script_is_served_anew_and_running_requests_finish() {
     let stack = Stack::start(|spec| spec.processes = 2);
-    let script = stack.script("hello.wsgi", HELLO);
+    // One process answers all requests that follow each other if they are quick.
+    let hello = HELLO.replace("start_response(", "time.sleep(0.01); start_response(");
+    let script = stack.script("hello.wsgi", &hello);
     let slow = stack
         .script("slow.wsgi", &HELLO.replace("start_response(", "time.sleep(4); start_response("));
     let old = stack.rig.ready();
-    for _ in 0..20 {
-        ends_well(&stack.get(&script));
-    }
+    let mut answers = BTreeSet::new();
+    stack.rig.wait("answers of both processes", || {
+        answers.insert(ends_well(&stack.get(&script)).to_owned());
+        (answers.len() == 2).then_some(())
+    });
     let running: Vec<_> = (0..2).map(|_| stack.rig.request(stack.id(), &slow, false)).collect();
     thread::sleep(Duration::from_millis(200));
-    stack.script("hello.wsgi", &HELLO.replace("'one'", "'two'"));
+    stack.script("hello.wsgi", &hello.replace("'one'", "'two'"));
     let later = SystemTime::now() + Duration::from_secs(5);
     fs::File::options().write(true).open(&script).unwrap().set_modified(later).unwrap();
     for _ in 0..20 {
