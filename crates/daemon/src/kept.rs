@@ -1,10 +1,10 @@
 //! The connections that httpd keeps open for its next requests, and the one place where a thread
 //! waits for all of them and for new ones.
 //!
-//! Connections report changes only (edge-triggered): while one is served, what arrives on it must
-//! wake nobody, and switching that off and on again would be two system calls for each request.
-//! So who gives one back while another thread waits has to [`Kept::look_again`]: the change may
-//! have been reported meanwhile, and found the connection in service.
+//! Connections report changes only (edge-triggered): what arrives on one that is served must not be
+//! reported without end, and switching that off and on again would be two system calls for each
+//! request. So who gives one back while another thread waits has to [`Kept::look_again`]: the change
+//! may have been reported meanwhile, and found the connection in service.
 
 use std::{
     fmt, io,
@@ -25,6 +25,9 @@ use crate::forked;
 
 /// What the listener's events say.
 const LISTENER: u64 = u64::MAX;
+
+/// What a kept connection reports, and how.
+const CHANGES: EventFlags = EventFlags::IN.union(EventFlags::ET);
 
 /// A connection of httpd that a thread serves.
 #[derive(Debug)]
@@ -192,16 +195,15 @@ impl Kept {
 
     fn watch(&self, stream: &TimedStream, index: usize) -> rustix::io::Result<()> {
         let data = EventData::new_u64(index as u64);
-        epoll::add(&self.epoll, stream.socket(), data, EventFlags::IN | EventFlags::ET)
+        epoll::add(&self.epoll, stream.socket(), data, CHANGES)
     }
 
     /// Reports once more what has happened to a connection, to the thread that waits.
     pub(crate) fn look_again(&self, place: usize) {
         if let Some(Place::Waiting(stream)) = self.places().get(place) {
             let data = EventData::new_u64(place as u64);
-            let flags = EventFlags::IN | EventFlags::ET;
             // It was added with the same; there is nothing that could be wrong with it now.
-            epoll::modify(&self.epoll, stream.socket(), data, flags).ok();
+            epoll::modify(&self.epoll, stream.socket(), data, CHANGES).ok();
         }
     }
 

@@ -1,9 +1,11 @@
 //! Tests of kept connections.
 
 use super::*;
-use std::{io::IoSlice, os::fd::OwnedFd, sync::mpsc, thread};
-use wsgi_ipc::process;
-use wsgi_ipc::socket::{Listener, connect, poll_readable, send_vectored, stream_pair};
+use std::{fs, io::IoSlice, os::fd::OwnedFd, sync::mpsc, thread, time::Duration};
+use wsgi_ipc::{
+    process,
+    socket::{Listener, connect, poll_readable, receive_exact, send_vectored, stream_pair},
+};
 
 struct Rig {
     kept: Kept,
@@ -128,6 +130,45 @@ fn what_comes_while_another_thread_waits_is_not_lost() {
         assert_eq!(waiting.join().unwrap().place, Some(place));
     });
     drop(other);
+}
+
+/// How often a thread of this process has gone to sleep.
+fn naps(thread: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+    let mut lines = status.lines();
+    lines
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn the_thread_that_waits_sleeps_on_when_httpd_takes_an_answer() {
+    let Rig { kept, .. } = rig(1);
+    let (connection, httpd) = connection();
+    connection.stream.send(&[IoSlice::new(b"an answer")]).unwrap();
+    kept.keep(connection).unwrap();
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            served(kept.wait().unwrap())
+        });
+        let thread = told.recv().unwrap();
+        while !process::sleeps(thread) {
+            std::thread::yield_now();
+        }
+        let before = naps(thread);
+        receive_exact(httpd.as_fd(), &mut [0; 9]).unwrap();
+        // Long enough for a thread that is woken to look and to sleep again.
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(process::sleeps(thread));
+        assert_eq!(naps(thread), before);
+        write(&httpd);
+        assert_eq!(read(&waiting.join().unwrap()), 1);
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    thread,
+    thread::{self, Scope, ScopedJoinHandle},
     time::Instant,
 };
 
@@ -40,14 +40,24 @@ fn rests(leader: &Leader) -> bool {
     leader.staff().resting == 1
 }
 
+/// A second thread, which rests now and says at the end whether it leads.
+fn resting<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    leader: &'scope Leader,
+    view: &'scope Fake,
+) -> ScopedJoinHandle<'scope, bool> {
+    let second = scope.spawn(|| leader.member(1, view).rest());
+    wait_for(|| rests(leader));
+    second
+}
+
 #[test]
 fn quick_requests_stay_with_one_thread() {
     let (leader, view) = (Leader::default(), Fake::default());
     let first = leader.member(0, &view);
     assert!(first.rest());
     thread::scope(|scope| {
-        scope.spawn(|| leader.member(1, &view).rest());
-        wait_for(|| rests(&leader));
+        resting(scope, &leader, &view);
         assert!(first.is_attended());
         // Where the machine has other work one of them may take long.
         let led = (0..1000).take_while(|_| first.begin() && first.end());
@@ -84,8 +94,7 @@ fn a_thread_that_runs_is_given_longer() {
     let first = leader.member(0, &view);
     assert!(first.rest());
     thread::scope(|scope| {
-        let second = scope.spawn(|| leader.member(1, &view).rest());
-        wait_for(|| rests(&leader));
+        let second = resting(scope, &leader, &view);
         let start = Instant::now();
         assert!(first.begin());
         assert!(second.join().unwrap());
@@ -133,8 +142,7 @@ fn a_leader_that_ends_is_replaced() {
     let first = leader.member(0, &view);
     assert!(first.rest());
     thread::scope(|scope| {
-        let second = scope.spawn(|| leader.member(1, &view).rest());
-        wait_for(|| rests(&leader));
+        let second = resting(scope, &leader, &view);
         drop(first);
         assert!(second.join().unwrap());
     });

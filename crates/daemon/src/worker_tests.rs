@@ -124,12 +124,17 @@ impl Setup {
         connection
     }
 
-    fn serve_one(&self) {
+    /// Serves a request of a connection; where that is kept, if it is.
+    fn serve(&self, connection: impl FnOnce(&mut Worker<'_>) -> Connection) -> Option<usize> {
         let member = self.daemon.leader.member(1, &self.daemon);
         let mut worker = Worker::new(&self.daemon, &self.host, 1).unwrap();
+        let connection = connection(&mut worker);
+        worker.serve(connection, &member)
+    }
+
+    fn serve_one(&self) {
         assert!(socket::poll_readable(self.daemon.listener.as_fd(), 10_000).unwrap());
-        let connection = worker.accept().unwrap();
-        worker.serve(connection, &member);
+        self.serve(|worker| worker.accept().unwrap());
     }
 
     fn answer(&self, id: u64, script: &str, body: Option<&[u8]>) -> Vec<(Kind, u16, Vec<u8>)> {
@@ -283,25 +288,18 @@ fn reported(setup: &Setup) -> (Connection, OwnedFd) {
 #[test]
 fn a_kept_connection_without_a_request_stays() {
     let setup = setup(spec());
-    let member = setup.daemon.leader.member(1, &setup.daemon);
-    let mut worker = Worker::new(&setup.daemon, &setup.host, 1).unwrap();
     let (connection, _httpd) = reported(&setup);
-    assert!(
-        worker.serve(connection, &member).is_some(),
-        "what was reported was the last request's"
-    );
+    assert!(setup.serve(|_| connection).is_some(), "what was reported was the last request's");
 }
 
 #[test]
 fn a_kept_connection_may_end_with_an_answer_that_nobody_reads() {
     let setup = setup(spec());
-    let member = setup.daemon.leader.member(1, &setup.daemon);
-    let mut worker = Worker::new(&setup.daemon, &setup.host, 1).unwrap();
     let (connection, httpd) = reported(&setup);
     connection.stream.send(&[IoSlice::new(b"answer")]).unwrap();
     drop(httpd);
     let mut buffer = vec![0; 9];
     let received = crate::serving::receive_request(&connection, &mut buffer).unwrap();
     assert!(matches!(received, crate::serving::Received::End));
-    assert!(worker.serve(connection, &member).is_none());
+    assert!(setup.serve(|_| connection).is_none());
 }

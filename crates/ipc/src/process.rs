@@ -37,12 +37,17 @@ impl ProcessHandle {
     }
 }
 
+/// What the kernel says of a process or a thread behind its name, proc(5) from field 3 on; `None` when it
+/// is gone.
+fn stat(folder: &str) -> Option<String> {
+    let stat = fs::read_to_string(format!("{folder}/stat")).ok()?;
+    // The name in parentheses may hold anything, so look from its end.
+    stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
+}
+
 /// When a process started, in the kernel's ticks since boot; `None` when it is gone.
 pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, so count from its end; proc(5) field 22.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    stat(&format!("/proc/{pid}"))?.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 /// Bytes of memory that a process has in use; `None` when it is gone.
@@ -55,9 +60,7 @@ pub fn resident_size(pid: u32) -> Option<u64> {
 /// Whether a thread of this process waits for something else than a processor; also where that cannot
 /// be known.
 pub fn sleeps(thread: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    // As above; proc(5) field 3.
-    !stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('R'))
+    stat(&format!("/proc/self/task/{thread}")).is_none_or(|fields| !fields.starts_with('R'))
 }
 
 /// A child that has ended, reaped; `None` when none is waiting.

@@ -61,7 +61,7 @@ impl TimedStream {
     /// Receives the first bytes of a connection. Half of the time the accepting thread is quicker
     /// than the peer that has just connected: one wait costs less than setting limits for all.
     pub fn receive_first(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match receive_some(self.socket(), buffer, true) {
+        match self.receive_present(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             received => return received,
         }
@@ -72,7 +72,7 @@ impl TimedStream {
         if !poll_readable(self.socket(), limit)? {
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         }
-        receive_some(self.socket(), buffer, true)
+        self.receive_present(buffer)
     }
 
     /// Receives what has arrived; `WouldBlock` if there is nothing.
@@ -90,7 +90,7 @@ impl TimedStream {
     /// Receives what has arrived, waiting if there is nothing; 0 is the end of file.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.is_limited.load(Ordering::Relaxed) {
-            match receive_some(self.socket(), buffer, true) {
+            match self.receive_present(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.limit()?,
                 received => return received,
             }
