@@ -65,14 +65,6 @@ def nap(environ, start_response):
     return _answer(start_response, os.getpid())
 
 
-def compute(environ, start_response):
-    """Computes for so many milliseconds."""
-    end = time.thread_time() + int(environ["QUERY_STRING"]) / 1000
-    while time.thread_time() < end:
-        pass
-    return _answer(start_response, os.getpid())
-
-
 def exhaust(environ, start_response):
     """Leaves this process no descriptor from now on."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write,
     thread,
     time::{Duration, Instant},
 };
@@ -137,6 +138,20 @@ one! {
             let answers = connections.iter_mut().map(|connection| connection.response().ok());
             (answers.collect::<BTreeSet<_>>().len() == 2).then_some(())
         });
+    }
+
+    fn kept_connections_leave_descriptors_for_requests() {
+        needs_threads!("children keep no connections");
+        let mut lines = String::new();
+        for group in 0..40 {
+            writeln!(lines, "WSGIDaemonProcess g{group} threads=10").unwrap();
+            writeln!(lines, "WSGIScriptAlias /a{group} @apps@/process.py process-group=g{group}")
+                .unwrap();
+        }
+        let server = Httpd::with(&lines).one_child().most_files(120).start();
+        for group in 0..40 {
+            at_once(&server, 10, &format!("/a{group}/nap?50"));
+        }
     }
 
     fn a_killed_process_loses_no_request_on_its_kept_connections() {

@@ -48,26 +48,6 @@ one! {
         }
     }
 
-    fn kept_connections_leave_descriptors_for_requests() {
-        needs_threads!("children keep no connections");
-        let mut lines = String::new();
-        for group in 0..40 {
-            writeln!(lines, "WSGIDaemonProcess g{group} threads=10").unwrap();
-            writeln!(lines, "WSGIScriptAlias /a{group} @apps@/process.py process-group=g{group}")
-                .unwrap();
-        }
-        let server = Httpd::with(&lines).one_child().most_files(120).start();
-        for group in 0..40 {
-            let mut connections: Vec<_> = (0..10).map(|_| server.connect()).collect();
-            for connection in &mut connections {
-                connection.request("GET", &format!("/a{group}/nap?50"), &[], b"");
-            }
-            for connection in &mut connections {
-                connection.response().ok();
-            }
-        }
-    }
-
     fn a_hundred_groups_answer_side_by_side() {
         let server = Httpd::with(&lines(100, 100)).start();
         for group in 0..100 {

@@ -599,17 +599,17 @@ mod mpm {
 
         fn computing_requests_are_spread_over_the_processes() {
             ours!("whose thread is woken is the kernel's choice");
-            let server = group("processes=2 threads=10");
+            let server = daemon::serving("metrics.py", "processes=2 threads=10");
             let port = server.port();
             let client = || {
                 let computed = |_| {
                     let mut connection = crate::support::Connection::open(port);
-                    connection.request("GET", "/compute?20", &[("Connection", "close")], b"");
+                    connection.request("GET", "/spin?20", &[("Connection", "close")], b"");
                     connection.response().ok()
                 };
                 (0..8).map(computed).collect::<Vec<String>>()
             };
-            pid(&server);
+            server.get("/spin?1").ok();
             poll("a third of the requests in each process", || {
                 let answers: Vec<String> = std::thread::scope(|scope| {
                     let clients: Vec<_> = (0..6).map(|_| scope.spawn(client)).collect();
