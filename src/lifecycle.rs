@@ -1,6 +1,12 @@
 //! The start of a configuration in the parent and of a child.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use wsgi_core::{level::Level, version};
+use wsgi_ipc::process::has_ended;
 
 use crate::{
     apache::{
@@ -10,7 +16,7 @@ use crate::{
         module::{self, MainState},
         mpm,
         pool::Pool,
-        process,
+        process, scoreboard,
         text::c_string,
     },
     check, directives, handler,
@@ -52,7 +58,10 @@ impl ConfigurationHook for Prepare {
         }
         let Some(main) = main_of(server) else { return Status::Http(500) };
         match prepare(server, main) {
-            Ok(()) => Status::Ok,
+            Ok(()) => {
+                await_former_children();
+                Status::Ok
+            }
             Err(why) => refuse(&why),
         }
     }
@@ -77,6 +86,31 @@ fn prepare(server: Server<'_>, main: &MainState) -> Result<(), String> {
         &format!("mod_wsgi_rs/{} (mod_wsgi/{contract}) with Python/{python}", version::OWN),
     );
     Ok(())
+}
+
+/// How long no child may have ended before the others are taken for busy.
+const CHILDREN_PAUSE: Duration = Duration::from_millis(150);
+
+/// How long children that end may keep the parent in all.
+const CHILDREN_LIMIT: Duration = Duration::from_millis(500);
+
+/// Gives httpd's children of the configuration before, which a graceful restart has asked to end,
+/// a moment to do so. The MPMs look for children that have ended, start a new one for each, and
+/// look again a second later: who has not ended by the first time costs clients a second or two
+/// (`ap_wait_or_timeout`).
+fn await_former_children() {
+    let mut former = scoreboard::children();
+    let start = Instant::now();
+    let mut last = start;
+    while !former.is_empty() && last.elapsed() < CHILDREN_PAUSE && start.elapsed() < CHILDREN_LIMIT
+    {
+        let before = former.len();
+        former.retain(|pid| !has_ended(*pid));
+        if former.len() < before {
+            last = Instant::now();
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn refuse(why: &str) -> Status {

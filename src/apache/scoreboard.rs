@@ -10,10 +10,22 @@ use wsgi_core::server_metrics::{Process, ServerMetrics, Worker};
 use super::mpm;
 use crate::ffi;
 
+/// Process ids of httpd's children, also of those that a restart has asked to end; none where
+/// there is no scoreboard yet.
+pub(crate) fn children() -> Vec<c_int> {
+    let (servers, _) = if exists() { mpm::limits() } else { (0, 0) };
+    let places = (0..servers).map_while(place);
+    places.map(|place| place.pid).filter(|pid| *pid != 0).collect()
+}
+
+fn exists() -> bool {
+    // SAFETY: no memory involved.
+    unsafe { ffi::ap_exists_scoreboard_image() != 0 }
+}
+
 /// The scoreboard; `None` where there is none yet.
 pub(crate) fn read() -> Option<ServerMetrics> {
-    // SAFETY: no memory involved.
-    if unsafe { ffi::ap_exists_scoreboard_image() } == 0 {
+    if !exists() {
         return None;
     }
     // SAFETY: there is a scoreboard; it stays until httpd ends.
@@ -33,11 +45,15 @@ pub(crate) fn read() -> Option<ServerMetrics> {
 }
 
 /// The place of a child.
-fn process(server: c_int, threads: c_int) -> Option<Process> {
+fn place(server: c_int) -> Option<ffi::process_score> {
     // SAFETY: httpd checks the number and answers null beyond its limit.
     let place = unsafe { ffi::ap_get_scoreboard_process(server) };
     // SAFETY: null or a record of the scoreboard, copied at once.
-    let place = unsafe { (!place.is_null()).then(|| place.read_volatile()) }?;
+    unsafe { (!place.is_null()).then(|| place.read_volatile()) }
+}
+
+fn process(server: c_int, threads: c_int) -> Option<Process> {
+    let place = place(server)?;
     Some(Process {
         pid: place.pid,
         generation: place.generation,

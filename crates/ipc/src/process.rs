@@ -8,7 +8,7 @@ use std::{
     ptr, thread,
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use crate::scoreboard::End;
 
@@ -63,6 +63,13 @@ pub fn sleeps(thread: i32) -> bool {
     stat(&format!("/proc/self/task/{thread}")).is_none_or(|fields| !fields.starts_with('R'))
 }
 
+/// Whether a process has ended or is no child of this one. It stays to be reaped.
+pub fn has_ended(pid: i32) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Pid::from_raw(pid)
+        .is_none_or(|pid| !matches!(rustix::process::waitid(WaitId::Pid(pid), look), Ok(None)))
+}
+
 /// A child that has ended, reaped; `None` when none is waiting.
 pub fn reap_any() -> Option<(u32, End)> {
     let (pid, status) = rustix::process::wait(WaitOptions::NOHANG).ok().flatten()?;
@@ -98,11 +105,15 @@ mod tests {
     fn a_handle_signals_its_process_and_sees_it_end() {
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
         let handle = ProcessHandle::open(child.id()).unwrap();
+        let pid = child.id().cast_signed();
+        assert!(!has_ended(pid));
         assert!(start_time(child.id()).unwrap() > 0);
         assert!(!crate::socket::poll_readable(handle.descriptor(), 0).unwrap());
         handle.signal(Signal::TERM).unwrap();
         assert!(crate::socket::poll_readable(handle.descriptor(), 5000).unwrap());
+        assert!(has_ended(pid), "and is still there");
         child.wait().unwrap();
+        assert!(has_ended(pid), "it is nobody's now");
         assert!(handle.signal(Signal::TERM).is_err());
         assert_eq!(start_time(u32::MAX), None);
     }
