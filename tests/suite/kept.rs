@@ -34,13 +34,14 @@ fn warm(server: &Httpd, count: usize) {
     }
 }
 
-/// How many requests each of `clients` got answered within `time`, one after the other.
+/// How many requests each of `clients` got answered within `time`, one after the other on its
+/// connection.
 fn closed_loops(port: u16, clients: usize, time: Duration, target: &str) -> Vec<usize> {
     let end = Instant::now() + time;
     let client = || {
         let mut answered = 0;
+        let mut connection = Connection::open(port);
         while Instant::now() < end {
-            let mut connection = Connection::open(port);
             connection.request("GET", target, &[], b"");
             connection.response().ok();
             answered += 1;
@@ -115,11 +116,12 @@ one! {
     }
 
     fn more_clients_than_threads_all_progress_alike() {
-        let server = group("processes=2 threads=4");
-        // All threads are busy for longer than a second, httpd's perhaps as well.
-        server.allow_log("WSGI1225").allow_log("AH00286").allow_log("AH00484");
+        let group = daemon::configured("process.py", "threads=15");
+        let server = group.many_clients().start();
+        // All threads are busy for longer than a second.
+        server.allow_log("WSGI1225");
         warm(&server, 4);
-        let answered = closed_loops(server.port(), 16, Duration::from_secs(2), "/nap?10");
+        let answered = closed_loops(server.port(), 25, Duration::from_secs(3), "/nap?100");
         let (fewest, most) = (answered.iter().min().unwrap(), answered.iter().max().unwrap());
         assert!(*fewest * 2 >= *most, "{answered:?}");
     }

@@ -158,17 +158,20 @@ impl<'a> Member<'a> {
         staff
     }
 
-    /// The leader has found a request; whether another thread can take over.
+    /// The leader has found a request; whether another thread can take over now. If none can, and leaders
+    /// hand over first, the first one to come back leads: while it looked after this one, others would
+    /// come back and keep their connections, whose next requests would pass by those that wait at the
+    /// listener.
     pub(crate) fn begin(&self) -> bool {
         let mut staff = self.leader.staff();
         staff.begun = staff.begun.wrapping_add(1);
         staff.led = Led::ByBusy(self.index);
-        if staff.resting == 0 {
-            return false;
-        }
         if staff.caution.left > 0 {
             staff.caution.left -= 1;
             staff.led = Led::ByNobody;
+        }
+        if staff.resting == 0 {
+            return false;
         }
         let calls = staff.led == Led::ByNobody || !staff.is_looked_after;
         drop(staff);

@@ -78,7 +78,7 @@ fn a_thread_that_rests_takes_over_from_one_that_sleeps_in_a_request() {
             let second = leader.member(1, &view);
             assert!(second.rest());
             assert!(!second.begin(), "nobody else rests");
-            assert!(second.end());
+            assert!(!second.end(), "whoever had come first would have led");
         });
         wait_for(|| rests(&leader));
         assert!(first.begin());
@@ -119,6 +119,20 @@ fn where_leaders_sleep_the_next_one_hands_over_first() {
         assert!(!first.end());
         second.join().unwrap();
     });
+}
+
+#[test]
+fn where_all_threads_sleep_the_first_one_to_come_back_leads_at_once() {
+    let (leader, view) = (Leader::default(), Fake::default());
+    leader.staff().caution.note_long();
+    let (first, second) = (leader.member(0, &view), leader.member(1, &view));
+    assert!(first.rest());
+    assert!(!first.begin());
+    assert!(leader.staff().led == Led::ByNobody);
+    assert!(second.rest());
+    assert!(!first.end());
+    assert!(!second.begin());
+    assert!(second.end(), "one in a row is tried again");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! one after the other when httpd and this process keep it.
 
 use std::{
-    io,
+    io, mem,
     os::fd::{AsFd, OwnedFd},
     thread,
     time::Duration,
@@ -37,6 +37,10 @@ pub(crate) struct Worker<'a> {
     index: u32,
     /// The process has got in line for new connections since this thread leads.
     is_queued: bool,
+    /// More new connections may wait: there was one the last time.
+    may_accept: bool,
+    /// It is the listener's turn.
+    is_listeners_turn: bool,
     /// How often in a row no connection could be accepted.
     failures: u32,
 }
@@ -46,7 +50,17 @@ impl<'a> Worker<'a> {
     pub(crate) fn new(daemon: &'a Daemon, host: &'a dyn Host, index: u32) -> Option<Self> {
         let state = daemon.workers.get(index as usize)?;
         let serving = Serving::new(daemon, host, state, index);
-        Some(Self { daemon, host, state, serving, index, is_queued: false, failures: 0 })
+        Some(Self {
+            daemon,
+            host,
+            state,
+            serving,
+            index,
+            is_queued: false,
+            may_accept: false,
+            is_listeners_turn: false,
+            failures: 0,
+        })
     }
 
     /// Serves until the process drains.
@@ -92,11 +106,14 @@ impl<'a> Worker<'a> {
         leads
     }
 
-    /// Waits for a connection with a request.
+    /// Waits for a connection with a request. Where there are kept and new ones they take turns; epoll
+    /// would give the listener one turn after those of all kept connections.
     fn await_connection(&mut self) -> io::Result<Connection> {
         if !self.is_queued {
             self.daemon.kept.queue_up(self.daemon.listener.as_fd())?;
             self.is_queued = true;
+        } else if mem::take(&mut self.is_listeners_turn) && self.may_accept {
+            return self.accept();
         }
         // Before the check: a drain that begins after it finds this thread waiting and wakes it,
         // again and again until it has gone.
@@ -107,14 +124,19 @@ impl<'a> Worker<'a> {
         };
         self.state.end_wait();
         match next? {
-            Next::Serve(connection) => Ok(connection),
+            Next::Serve(connection) => {
+                self.is_listeners_turn = true;
+                Ok(connection)
+            }
             Next::Accept => self.accept(),
         }
     }
 
     fn accept(&mut self) -> io::Result<Connection> {
         let listener = self.daemon.listener.as_fd();
-        let connection = match socket::accept(listener) {
+        let accepted = socket::accept(listener);
+        self.may_accept = accepted.is_ok();
+        let connection = match accepted {
             Err(error) if socket::is_out_of_descriptors(&error) => {
                 self.daemon.kept.use_reserve(listener)?;
                 self.is_queued = false;

@@ -303,3 +303,31 @@ fn a_kept_connection_may_end_with_an_answer_that_nobody_reads() {
     assert!(matches!(received, crate::serving::Received::End));
     assert!(setup.serve(|_| connection).is_none());
 }
+
+#[test]
+fn new_connections_and_kept_ones_take_turns() {
+    let setup = setup(spec());
+    let kept = &setup.daemon.kept;
+    let mut worker = Worker::new(&setup.daemon, &setup.host, 1).unwrap();
+    let httpd = [0; 3].map(|_| {
+        let (ours, httpd) = socket::stream_pair().unwrap();
+        kept.keep(Connection::new(TimedStream::new(ours, 60), 1)).unwrap();
+        httpd
+    });
+    let _new = [0; 9].map(|_| connect(setup.address.as_fd()).unwrap());
+    let accepted = (0..12).filter(|_| {
+        // All of them have a request, all the time.
+        for end in &httpd {
+            send_vectored(end.as_fd(), &[IoSlice::new(b"x")]).unwrap();
+        }
+        let connection = worker.await_connection().unwrap();
+        if connection.is_kept() {
+            connection.stream.receive(&mut [0; 99]).unwrap();
+            kept.keep(connection).unwrap();
+            return false;
+        }
+        kept.close(connection);
+        true
+    });
+    assert!((5..=7).contains(&accepted.count()));
+}
