@@ -27,6 +27,12 @@ def table(title, columns, rows):
     return ["", f"### {title}", ""] + ["| " + " | ".join(line) + " |" for line in lines]
 
 
+def together(rounds):
+    """The median of each figure, and all errors."""
+    figures = {key: median([one[key] for one in rounds]) for key in rounds[0]}
+    return {**figures, "errors": sum(one["errors"] for one in rounds)}
+
+
 def summarise(raw, baseline):
     """One figure per contender and workload: medians, and ratios taken round by round."""
     for result in raw.values():
@@ -37,8 +43,7 @@ def summarise(raw, baseline):
             if not good:
                 result["summary"][workload] = rounds[max(rounds)]
                 continue
-            keys = next(iter(good.values()))
-            summary = {key: median([one[key] for one in good.values()]) for key in keys}
+            summary = together(list(good.values()))
             base = raw.get(baseline, {"rounds": {}})["rounds"].get(workload, {})
             pairs = [(one, base[index]) for index, one in good.items()
                      if index in base and "error" not in base[index]]

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 import procfs  # noqa: E402
 from contenders import EMBEDDED, Contender, table  # noqa: E402
 from load import Load  # noqa: E402
-from report import number  # noqa: E402
+from report import number, together  # noqa: E402
 from report import table as markdown  # noqa: E402
 from server import Server, add_options  # noqa: E402
 from workloads import WORKLOADS  # noqa: E402
@@ -156,8 +156,7 @@ def rig(options):
         # By turns: what the machine does meanwhile must not look like the children's doing.
         rounds = [{name: running.measure("nokeep") for name, running in servers.items()}
                   for _ in range(5)]
-    rows = [row(name, sorted((one[name] for one in rounds), key=lambda one: one["cpu_us"])[2])
-            for name in servers]
+    rows = [row(name, together([one[name] for one in rounds])) for name in servers]
     show("Prefork, a connection per request (ab -c 10), 2 x 5", ["children", *COLUMNS], rows)
 
 

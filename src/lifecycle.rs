@@ -58,10 +58,7 @@ impl ConfigurationHook for Prepare {
         }
         let Some(main) = main_of(server) else { return Status::Http(500) };
         match prepare(server, main) {
-            Ok(()) => {
-                await_former_children();
-                Status::Ok
-            }
+            Ok(()) => Status::Ok,
             Err(why) => refuse(&why),
         }
     }
@@ -85,6 +82,7 @@ fn prepare(server: Server<'_>, main: &MainState) -> Result<(), String> {
         None,
         &format!("mod_wsgi_rs/{} (mod_wsgi/{contract}) with Python/{python}", version::OWN),
     );
+    await_former_children();
     Ok(())
 }
 

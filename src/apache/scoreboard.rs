@@ -13,7 +13,10 @@ use crate::ffi;
 /// Process ids of httpd's children, also of those that a restart has asked to end; none where
 /// there is no scoreboard yet.
 pub(crate) fn children() -> Vec<c_int> {
-    let (servers, _) = if exists() { mpm::limits() } else { (0, 0) };
+    if !exists() {
+        return Vec::new();
+    }
+    let (servers, _) = mpm::limits();
     let places = (0..servers).map_while(place);
     places.map(|place| place.pid).filter(|pid| *pid != 0).collect()
 }
