@@ -145,7 +145,8 @@ one! {
             thread::sleep(Duration::from_millis(3500));
             victim.signal(libc::SIGCONT);
         });
-        tally.lost_at_most(THREADS, &[504]);
+        // What it was serving, and what comes by the connections it keeps: up to two for each thread.
+        tally.lost_at_most(2 * THREADS, &[504]);
         tally.within(Duration::from_secs(5));
     }
 
