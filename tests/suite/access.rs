@@ -1,6 +1,6 @@
 //! WSGIAccessScript: directives §3.
 
-use crate::support::{Environ, Httpd, Mode, httpd::Builder, original, rundir::replace};
+use crate::support::{Environ, Httpd, Mode, builder::Builder, original, rundir::replace};
 
 /// Answers as the query string says.
 const SCRIPT: &str = "\

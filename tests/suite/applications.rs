@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::support::httpd::Builder;
+use crate::support::builder::Builder;
 use crate::support::{Httpd, Mode, Response, quote, rundir};
 
 /// Lines that make the venv the Python of a placement.

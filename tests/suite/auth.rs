@@ -1,6 +1,6 @@
 //! WSGIAuthUserScript and WSGIAuthGroupScript: directives §3.
 
-use crate::support::{Environ, Httpd, Mode, curl::curl, httpd::Builder, original, rundir::replace};
+use crate::support::{Environ, Httpd, Mode, curl::curl, builder::Builder, original, rundir::replace};
 
 /// Passwords by user; the name of the user says what is answered.
 const USERS: &str = "\

@@ -1,7 +1,7 @@
 //! An httpd child that has no descriptor left: what cannot be done is refused in clear words, and
 //! the child goes on.
 
-use crate::support::httpd::Builder;
+use crate::support::builder::Builder;
 use crate::support::process::Process;
 use crate::support::{Connection, Httpd, Mode};
 

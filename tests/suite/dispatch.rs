@@ -1,6 +1,6 @@
 //! WSGIDispatchScript: directives §1.
 
-use crate::support::{Environ, Httpd, httpd::Builder, rundir::replace};
+use crate::support::{Environ, Httpd, builder::Builder, rundir::replace};
 
 /// Chooses as headers say.
 const SCRIPT: &str = "\

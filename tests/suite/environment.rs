@@ -1,7 +1,7 @@
 //! The environment of daemon processes: `env=`, `env-file=`, `lang=`, `locale=` and what httpd
 //! leaves to them.
 
-use crate::support::{Httpd, httpd::Builder, poll, rundir};
+use crate::support::{Httpd, builder::Builder, poll, rundir};
 
 /// A group `app` with these options, whose application evaluates its query.
 fn group(options: &str) -> Builder {

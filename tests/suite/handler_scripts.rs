@@ -1,6 +1,6 @@
 //! WSGIHandlerScript: directives §1 and §0.7.
 
-use crate::support::{Environ, Httpd, Mode, httpd::Builder, rundir::replace};
+use crate::support::{Environ, Httpd, Mode, builder::Builder, rundir::replace};
 
 /// Shows the environ; wants to be loaded again for one resource.
 const SCRIPT: &str = "\

@@ -18,7 +18,7 @@ fn evaluated(server: &Httpd, expressions: &[&str]) -> Vec<String> {
 }
 
 /// A directory with a package `mod_wsgi`, where both placements look for it.
-fn with_package(mode: Mode) -> crate::support::httpd::Builder {
+fn with_package(mode: Mode) -> crate::support::builder::Builder {
     let lines = mode.pick(
         "WSGIPythonPath @root@/lib\n",
         "WSGIDaemonProcess app threads=2 python-path=@root@/lib\nWSGIProcessGroup app\n",

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::support::curl::{secure, slowly, ways};
-use crate::support::httpd::Builder;
+use crate::support::builder::Builder;
 use crate::support::{Connection, Httpd, Tmpfs, daemon, poll};
 
 /// Far more than all sockets on the way hold.

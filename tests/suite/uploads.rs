@@ -1,7 +1,7 @@
 //! Request bodies that wait in httpd until they are complete: WSGIRequestBuffering.
 
+use crate::support::builder::Builder;
 use crate::support::curl::{curl, secure, ways};
-use crate::support::httpd::Builder;
 use crate::support::{Httpd, Mode, Tmpfs, daemon, poll, quote};
 
 /// The application that reads its input in many ways, with these lines.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use super::httpd::Builder;
+use super::builder::Builder;
 use super::{Httpd, Port, conf, rundir};
 
 /// Whether httpd has HTTP/2: mod_http2 works with threads only.

@@ -1,6 +1,6 @@
 //! A server with one group of daemon processes, `app`, which runs one of the applications.
 
-use super::{Httpd, httpd::Builder, process::Process};
+use super::{Httpd, builder::Builder, process::Process};
 
 /// The configuration of the group with these options.
 pub fn configured(script: &str, options: &str) -> Builder {

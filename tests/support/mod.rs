@@ -9,7 +9,10 @@
 //! | `ports` | a TCP port nobody else of a parallel run takes |
 //! | `conf` | the text of `httpd.conf` |
 //! | `daemon` | a server with one group of daemon processes |
-//! | `httpd` | start, stop, refuse; what is asserted when a server ends |
+//! | `builder` | what a server will be; its start, or its refusal |
+//! | `httpd` | a running server: requests, log, processes, signals |
+//! | `ending` | its end, and what is asserted then |
+//! | `wait` | `poll` |
 //! | `log` | the error log as records, and which of them a test declared |
 //! | `pythons` | other Pythons than the system's |
 //! | `process` | `/proc`: the tree of a server, descriptors, signals |
@@ -27,11 +30,13 @@
 
 #[macro_use]
 mod macros;
+pub mod builder;
 #[macro_use]
 pub mod command;
 pub mod conf;
 pub mod curl;
 pub mod daemon;
+pub mod ending;
 pub mod environ;
 pub mod http;
 pub mod httpd;
@@ -45,11 +50,14 @@ pub mod pythons;
 pub mod rundir;
 pub mod system;
 pub mod tmpfs;
+pub mod wait;
 
 pub use conf::Mode;
+pub use ending::at_end;
 pub use environ::{Environ, quote};
 pub use http::{Connection, Response};
-pub use httpd::{Httpd, at_end, poll};
+pub use httpd::Httpd;
 pub use ports::Port;
 pub use system::{Inside, System};
 pub use tmpfs::Tmpfs;
+pub use wait::poll;
