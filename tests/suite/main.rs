@@ -18,6 +18,7 @@ mod command;
 mod command_refused;
 mod command_terminal;
 mod control;
+mod deaths;
 mod descriptors;
 mod directives;
 mod dispatch;
@@ -33,6 +34,7 @@ mod files;
 #[macro_use]
 mod first_run;
 mod documents;
+mod graceful;
 mod handler;
 mod handler_scripts;
 mod hello;

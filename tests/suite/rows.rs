@@ -1,8 +1,8 @@
-//! The failure tables of the contract: what the client sees (daemon §8), and what becomes of
-//! requests in flight and in the queue (daemon §9). Each row is a test, here or where its matter is
+//! What the client sees when something fails between httpd and a daemon, and what becomes of requests
+//! in flight and in the queue when a process ends. Each row is a test, here or where its matter is
 //! tested:
 //!
-//! | row of §8 | test |
+//! | failure | test |
 //! |---|---|
 //! | group not in WSGIRestrictProcess | `restrict` |
 //! | unknown group | `mapping::an_unknown_process_group_is_500` |
@@ -16,16 +16,16 @@
 //! | daemon stops reading | `input::an_application_may_answer_before_it_reads` |
 //! | daemon dies while it reads | `a_daemon_that_dies_during_an_upload_is_502` |
 //! | no headers within socket-timeout | `silence_for_socket_timeout_is_504` |
-//! | daemon ends before the headers | `processes::the_request_in_flight_of_a_killed_daemon_is_502` |
+//! | daemon ends before the headers | `deaths::the_request_in_flight_of_a_killed_daemon_is_502` |
 //! | header too long | `a_header_longer_than_its_buffer_is_500` |
 //! | application fails before the headers | `faults` |
 //! | RequestTimeout before the headers, after them | `timers::an_interrupted_…` |
-//! | daemon dies in the body | `processes::a_body_cut_by_a_dying_daemon_…` |
+//! | daemon dies in the body | `deaths::a_body_cut_by_a_dying_daemon_…` |
 //! | client leaves | `output::an_abort_while_iterating_ends_the_loop_and_closes` |
 //! | client does not read | `a_client_that_does_not_read_is_given_up` |
 //! | WSGIErrorOverride | `start_response::error_override_shows_httpds_error_page` |
 //!
-//! | row of §9 | in flight | queued |
+//! | end of the process | in flight | queued |
 //! |---|---|---|
 //! | SIGTERM | `a_process_asked_to_end_finishes_its_requests`, `…_cuts_what_is_late` | `the_queue_of_a_process_asked_to_end_…` |
 //! | script reload | `reload::a_request_in_flight_survives_…` | `storm::thirty_changes_…` |
@@ -33,7 +33,7 @@
 //! | maximum-requests | `a_process_that_is_recycled_finishes_its_requests` | `timers::no_request_fails_…` |
 //! | graceful restart | `storm::graceful_restarts_under_load_cut_no_request` | `the_queue_survives_a_graceful_restart` |
 //! | restart | `storm::restart_and_stop_end_…` | `a_restart_cuts_requests_and_goes_on` |
-//! | crash | `processes::the_request_in_flight_…` | `processes::requests_not_yet_taken_…` |
+//! | crash | `deaths::the_request_in_flight_…` | `deaths::requests_not_yet_taken_…` |
 
 use std::thread;
 use std::time::{Duration, Instant};
