@@ -1,4 +1,4 @@
-//! WSGIAccessScript: directives §3.
+//! WSGIAccessScript.
 
 use crate::support::{Environ, Httpd, Mode, builder::Builder, original, rundir::replace};
 

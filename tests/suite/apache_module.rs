@@ -1,4 +1,4 @@
-//! The module `apache` and httpd's record of a request: python-api §2, WSGIPassApacheRequest.
+//! The module `apache` and httpd's record of a request: WSGIPassApacheRequest.
 
 use crate::support::{Httpd, Mode, quote};
 

@@ -1,6 +1,8 @@
-//! WSGIAuthUserScript and WSGIAuthGroupScript: directives §3.
+//! WSGIAuthUserScript and WSGIAuthGroupScript.
 
-use crate::support::{Environ, Httpd, Mode, curl::curl, builder::Builder, original, rundir::replace};
+use crate::support::{
+    Environ, Httpd, Mode, builder::Builder, curl::curl, original, rundir::replace,
+};
 
 /// Passwords by user; the name of the user says what is answered.
 const USERS: &str = "\

@@ -1,4 +1,4 @@
-//! Sockets and buffers between httpd, a group and the client: daemon §1.3 to §1.5.
+//! Sockets and buffers between httpd, a group and the client.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Another root directory for a group's processes: `chroot=`, daemon §1.1. Only root can give one.
+//! Another root directory for a group's processes: `chroot=`. Only root can give one.
 
 use std::os::unix::fs::chown;
 use std::path::Path;

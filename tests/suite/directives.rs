@@ -1,4 +1,4 @@
-//! What `httpd -t` accepts and refuses: directives §0 to §2 and §4, daemon §1.
+//! What `httpd -t` accepts and refuses, directive by directive.
 
 use crate::support::{Httpd, original, rundir};
 

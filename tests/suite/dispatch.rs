@@ -1,4 +1,4 @@
-//! WSGIDispatchScript: directives §1.
+//! WSGIDispatchScript.
 
 use crate::support::{Environ, Httpd, builder::Builder, rundir::replace};
 

@@ -1,4 +1,4 @@
-//! Responses in front of bodies that nobody has read: wsgi-protocol §4, with WSGIRequestBuffering Off.
+//! Responses in front of bodies that nobody has read, with WSGIRequestBuffering Off.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The environ: wsgi-protocol §1.
+//! The environ: what PEP 3333 asks for, and what httpd adds.
 
 use crate::support::{Environ, Httpd, Mode};
 

@@ -1,4 +1,4 @@
-//! Events of requests and of processes: python-api §1.3.
+//! Events of requests and of processes: `mod_wsgi.subscribe_events` and its kin.
 
 use serde_json::Value;
 

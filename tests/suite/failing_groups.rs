@@ -1,4 +1,4 @@
-//! Groups that cannot start: they alone answer 503 and go on trying, daemon §3.1.
+//! Groups that cannot start: they alone answer 503 and go on trying.
 
 use crate::support::process::Process;
 use crate::support::{Httpd, Response, poll, rundir};

@@ -1,4 +1,4 @@
-//! Applications and scripts that fail: wsgi-protocol §5.1, "Bad input and faults".
+//! Applications and scripts that fail: what the client gets, and what the log says.
 
 use crate::support::http::Framing;
 use crate::support::{Httpd, Mode};

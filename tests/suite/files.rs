@@ -1,4 +1,4 @@
-//! `wsgi.file_wrapper`: wsgi-protocol §6.
+//! `wsgi.file_wrapper`.
 
 use crate::support::curl::{paused, secure, slowly, ways};
 use crate::support::http::Framing;

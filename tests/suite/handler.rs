@@ -1,4 +1,4 @@
-//! When a request is ours, and the checks before Python runs: directives §0.7 and §1.
+//! When a request is ours, and the checks before Python runs.
 
 use crate::support::{Environ, Httpd};
 

@@ -1,4 +1,4 @@
-//! WSGIHandlerScript: directives §1 and §0.7.
+//! WSGIHandlerScript.
 
 use crate::support::{Environ, Httpd, Mode, builder::Builder, rundir::replace};
 

@@ -1,4 +1,4 @@
-//! `wsgi.input`: wsgi-protocol §2 and §8.
+//! `wsgi.input`, and framing that nobody may be misled by.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! The directives about interpreters, for all of them and in `<WSGIInterpreterOptions>`:
-//! directives §4.
+//! The directives about interpreters, for all of them and in `<WSGIInterpreterOptions>`.
 
 use crate::support::{Httpd, Mode, original};
 

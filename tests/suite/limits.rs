@@ -1,4 +1,4 @@
-//! What a daemon process may use of the machine, and what its Python is told: daemon §1.1, §1.2.
+//! What a daemon process may use of the machine, and what its Python is told.
 
 use crate::support::process::Process;
 use crate::support::{Httpd, original, poll, rundir};

@@ -1,4 +1,4 @@
-//! `mod_wsgi.LogHandler`: python-api §1.4.
+//! `mod_wsgi.LogHandler`.
 
 use crate::support::{Httpd, Mode, conf, quote};
 

@@ -1,4 +1,4 @@
-//! Script aliases, groups, callables, `.htaccess`, merging: directives §0.4 to §0.6 and §1.
+//! Script aliases, groups, callables, `.htaccess`, merging.
 
 use crate::support::{Environ, Httpd, Mode, Response, conf};
 

@@ -1,4 +1,4 @@
-//! How scopes merge: directives §0.4, as a table over main server, virtual host, `<Directory>`,
+//! How scopes merge, as a table over main server, virtual host, `<Directory>`,
 //! .htaccess, `<Files>` and `<Location>` for every field.
 //!
 //! One server has sixteen folders, one for each way in which the four inner scopes can set a field

@@ -1,4 +1,4 @@
-//! What `mod_wsgi` counts of requests: python-api §1.2, §1.5, §1.6.
+//! What `mod_wsgi` counts of requests.
 
 use std::{fs, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Response bodies: wsgi-protocol §4 and §5.
+//! Response bodies.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Who must own a script and its directory: `script-user` and `script-group`, daemon §6.
+//! Who must own a script and its directory: `script-user` and `script-group`.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 

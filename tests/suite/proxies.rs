@@ -1,4 +1,4 @@
-//! WSGITrustedProxyHeaders and WSGITrustedProxies: directives §2. mod_remoteip gives each request
+//! WSGITrustedProxyHeaders and WSGITrustedProxies. mod_remoteip gives each request
 //! the peer that its row needs.
 
 use crate::support::{Environ, Httpd, Mode};

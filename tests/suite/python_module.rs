@@ -1,4 +1,4 @@
-//! The module `mod_wsgi` as applications see it: python-api §1.1, §1.2.
+//! The module `mod_wsgi` as applications see it.
 
 use crate::support::{Httpd, Mode, quote, rundir};
 

@@ -1,4 +1,4 @@
-//! Directives that set up Python itself: directives §4.
+//! Directives that set up Python itself.
 
 use crate::support::{Httpd, Mode};
 

@@ -1,5 +1,5 @@
 //! Several Pythons under one httpd, and interpreters with a lock of their own (Python 3.12 and
-//! later): directives §4, python-api §3.
+//! later).
 
 use std::process::Command;
 use std::time::{Duration, Instant};

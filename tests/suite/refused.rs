@@ -1,5 +1,5 @@
-//! Lines that `httpd -t` refuses, with the texts of the contract (directives §1 to §4, daemon §1),
-//! which are those of the original too; and lines in places where they may not stand.
+//! Lines that `httpd -t` refuses, with texts that are those of the original too; and lines in
+//! places where they may not stand.
 //! What only we refuse is in `directives`.
 
 use crate::support::{Environ, Httpd, original, rundir::is_root};

@@ -1,4 +1,4 @@
-//! Script reloading: directives §2, daemon §4.
+//! Script reloading.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! WSGIRestrictProcess: directives §1, and its row of daemon §8.
+//! WSGIRestrictProcess, and what a refused client sees.
 
 use crate::support::{Environ, Httpd};
 

@@ -1,4 +1,4 @@
-//! `mod_wsgi.server_metrics()`: httpd's scoreboard, python-api §1.7.
+//! `mod_wsgi.server_metrics()`: httpd's scoreboard.
 
 use std::fs;
 

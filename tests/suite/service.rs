@@ -1,4 +1,4 @@
-//! Service scripts, groups with `threads=0`: daemon §5.
+//! Service scripts, groups with `threads=0`.
 
 use std::time::{Duration, Instant};
 

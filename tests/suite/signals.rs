@@ -1,4 +1,4 @@
-//! Signals to a daemon process: daemon §3.4.
+//! Signals to a daemon process.
 
 use crate::support::daemon::{self, answering};
 use crate::support::{Httpd, original, poll};

@@ -1,9 +1,9 @@
-//! Clients that read slowly or not at all hold no thread of a daemon: wsgi-protocol §4, daemon §8.
+//! Clients that read slowly or not at all hold no thread of a daemon.
 
 use std::path::Path;
 
-use crate::support::curl::{secure, slowly, ways};
 use crate::support::builder::Builder;
+use crate::support::curl::{secure, slowly, ways};
 use crate::support::{Connection, Httpd, Tmpfs, daemon, poll};
 
 /// Far more than all sockets on the way hold.

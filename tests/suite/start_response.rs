@@ -1,4 +1,4 @@
-//! `start_response` and response headers: wsgi-protocol §3.
+//! `start_response` and response headers.
 
 use crate::support::{Httpd, Mode, Response, quote};
 

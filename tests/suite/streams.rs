@@ -1,4 +1,4 @@
-//! `wsgi.errors`, `sys.stderr`, `sys.stdout`: wsgi-protocol §7.
+//! `wsgi.errors`, `sys.stderr`, `sys.stdout`.
 
 use crate::support::log::Record;
 use crate::support::{Httpd, Mode};

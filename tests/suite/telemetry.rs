@@ -1,4 +1,4 @@
-//! WSGITelemetryService: the datagrams of express §7, decoded by a reader of its own.
+//! WSGITelemetryService: the datagrams, decoded by a reader of its own.
 
 use std::{
     collections::BTreeMap,

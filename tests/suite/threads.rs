@@ -1,4 +1,4 @@
-//! Threads and processes that applications have and start: python-api §3.
+//! Threads and processes that applications have and start.
 
 use std::collections::BTreeMap;
 

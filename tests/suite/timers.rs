@@ -1,4 +1,4 @@
-//! What a daemon process does as time passes: daemon §1.4, §3.4 to §3.6.
+//! What a daemon process does as time passes.
 
 use std::time::{Duration, Instant};
 
