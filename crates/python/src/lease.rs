@@ -18,7 +18,7 @@ use wsgi_core::{
 use crate::{
     module::active::{Progress, Told},
     object::{Object, Py, PyResult},
-    types::input::Body,
+    types::body::Body,
     wsgi::{measure::Measure, response::Response},
 };
 

@@ -1,10 +1,12 @@
 //! The Python types of this crate: heap types made per interpreter from C-API specifications.
 //!
-//! `input.rs` is `wsgi.input` with `seeking.rs` where its body is kept, `log_stream.rs` what `wsgi.errors`, `sys.stderr` and `sys.stdout`
-//! write to, `adapter.rs` gives `start_response` and `write`, `file_wrapper.rs` is
-//! `wsgi.file_wrapper`, `tls.rs` answers questions about encryption. An instance is a C header followed by one Rust value.
+//! `input.rs` is `wsgi.input`, with `body.rs` behind it and `seeking.rs` where a body is kept,
+//! `log_stream.rs` what `wsgi.errors`, `sys.stderr` and `sys.stdout` write to, `adapter.rs` gives
+//! `start_response` and `write`, `file_wrapper.rs` is `wsgi.file_wrapper`, `tls.rs` answers questions
+//! about encryption. An instance is a C header followed by one Rust value.
 
 pub(crate) mod adapter;
+pub(crate) mod body;
 pub(crate) mod file_wrapper;
 pub(crate) mod input;
 pub(crate) mod log_stream;
