@@ -16,6 +16,7 @@ mod launch;
 mod member;
 mod memory;
 mod supervisor;
+mod terms;
 mod watch;
 
 use std::{

@@ -9,9 +9,8 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 use wsgi_core::{
-    control::{FromDaemon, GroupSpec, ImportScript, ToDaemon, decode, encode},
+    control::{FromDaemon, ImportScript, ToDaemon, decode, encode},
     reason::Reason,
-    timers::unless_zero,
 };
 use wsgi_ipc::{
     process::{ProcessHandle, resident_size},
@@ -19,7 +18,7 @@ use wsgi_ipc::{
     socket,
 };
 
-use crate::{blocks::Block, event::Poller, launch::SetupFailure};
+use crate::{blocks::Block, event::Poller, launch::SetupFailure, terms::Terms};
 
 /// Messages a process has reason to send in its life; more is an attempt to keep us busy.
 const MESSAGES: u32 = 4096;
@@ -60,45 +59,6 @@ pub(crate) enum Link {
     },
     /// A child of a supervisor that has died. SIGTERM from the kernel makes it drain.
     Orphan(ProcessHandle),
-}
-
-/// How a process shall end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
-    reason: Reason,
-    /// At once, within the shutdown timeout.
-    is_urgent: bool,
-    /// Seconds to finish requests; 0 is as long as it takes, or none at all if it is urgent.
-    limit: u32,
-    /// Seconds of the shutdown after that; 0 is as long as it takes.
-    shutdown: u32,
-}
-
-impl Terms {
-    /// httpd stops, or the process must not go on.
-    pub(crate) fn urgent(spec: &GroupSpec, reason: Reason) -> Self {
-        Self { reason, is_urgent: true, limit: 0, shutdown: spec.shutdown_timeout }
-    }
-
-    /// What runs is finished first.
-    pub(crate) fn graceful(spec: &GroupSpec, reason: Reason) -> Self {
-        let limit = match reason {
-            Reason::EvictionSignal => spec.eviction_timeout,
-            _ => spec.graceful_timeout,
-        };
-        Self { reason, is_urgent: false, limit, shutdown: spec.shutdown_timeout }
-    }
-
-    /// Time until the process is killed; `None` when nothing limits it.
-    fn time(&self) -> Option<Duration> {
-        let shutdown = unless_zero(self.shutdown)?;
-        Some(shutdown + Duration::from_secs(self.limit.into()))
-    }
-
-    /// Whether running requests may take as long as they like.
-    fn is_patient(&self) -> bool {
-        !self.is_urgent && self.limit == 0
-    }
 }
 
 /// One daemon process.

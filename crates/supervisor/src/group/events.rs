@@ -8,7 +8,8 @@ use wsgi_ipc::scoreboard::{End, GroupState, ProcessState};
 use crate::{
     backoff,
     event::Poller,
-    member::{Heard, Link, Member, Terms},
+    member::{Heard, Link, Member},
+    terms::Terms,
 };
 
 use super::{Context, Group};

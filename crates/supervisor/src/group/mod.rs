@@ -38,7 +38,8 @@ use crate::{
     backoff::Backoff,
     blocks::Blocks,
     event::Poller,
-    member::{Boards, Member, Terms},
+    member::{Boards, Member},
+    terms::Terms,
 };
 
 /// A group as httpd's parent hands it over.

@@ -17,7 +17,7 @@ use wsgi_ipc::{
     socket,
 };
 
-use crate::member::{Member, Terms};
+use crate::{member::Member, terms::Terms};
 
 use super::{Group, history::seconds};
 

@@ -16,7 +16,7 @@ use wsgi_core::{
 };
 use wsgi_ipc::logline;
 
-use crate::{member::Terms, watch::Watch};
+use crate::{terms::Terms, watch::Watch};
 
 use super::{Context, Group};
 

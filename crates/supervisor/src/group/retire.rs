@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wsgi_core::{level::Level, reason::Reason, timers::unless_zero};
 use wsgi_ipc::process;
 
-use crate::member::{Member, Terms};
+use crate::{member::Member, terms::Terms};
 
 use super::Group;
 

@@ -16,7 +16,8 @@ use crate::{
     blocks::{Block, Refusal},
     event::Token,
     launch::{self, Launched, Passed},
-    member::{self, Link, Member, Terms},
+    member::{self, Link, Member},
+    terms::Terms,
 };
 
 use super::{Context, Group};
