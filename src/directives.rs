@@ -13,8 +13,10 @@ use wsgi_core::{
 
 use crate::{
     apache::{
-        Server, log,
-        module::{self, After, DirState, Line, MainState, Place, ServerState},
+        Server,
+        line::{After, Line, Place},
+        log,
+        module::{self, DirState, MainState, ServerState},
         tree,
     },
     facts::HttpdFacts,

@@ -4,7 +4,7 @@ use std::ptr;
 
 use wsgi_core::directives::{Context, DIRECTIVES, Directive};
 
-use super::module;
+use super::line;
 use crate::ffi;
 
 const COUNT: usize = DIRECTIVES.len();
@@ -71,7 +71,7 @@ const fn record(
 ) -> ffi::command_rec {
     ffi::command_rec {
         name,
-        func: ffi::cmd_func { raw_args: if name.is_null() { None } else { Some(module::command) } },
+        func: ffi::cmd_func { raw_args: if name.is_null() { None } else { Some(line::command) } },
         cmd_data: ptr::without_provenance_mut(number),
         req_override: place.cast_signed(),
         args_how: ffi::cmd_how_RAW_ARGS,

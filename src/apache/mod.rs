@@ -1,8 +1,8 @@
 //! The safe httpd layer: the only folder that names [`crate::ffi`] and the only one of the module
 //! that is `unsafe` (beside the module record in `lib.rs`).
 //!
-//! * `guard`, `hook`, `module`, `commands`: how httpd calls us: panic border, hook trampolines,
-//!   configuration callbacks, command table.
+//! * `guard`, `hook`, `module`, `commands`, `line`: how httpd calls us: panic border, hook
+//!   trampolines, configuration callbacks, command table, the lines of the configuration.
 //! * `mpm`, `library`: what httpd and the dynamic loader say about themselves.
 //! * `provider`: how httpd asks us about users and their groups.
 //! * `walk`: from a name to a file with the configuration that holds for it.
@@ -30,6 +30,7 @@ mod file;
 pub(crate) mod guard;
 pub(crate) mod hook;
 pub(crate) mod library;
+pub(crate) mod line;
 pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod mpm;

@@ -1,4 +1,5 @@
-//! The module's configuration records and the trampolines that make, merge and fill them.
+//! The module's configuration records and the trampolines that make and merge them (`line` has the
+//! one that fills them).
 //!
 //! Three records: [`MainState`], one for a whole configuration, [`ServerState`], one for each
 //! server, [`DirState`], one for each directory-like section. They are written while httpd reads
@@ -13,14 +14,8 @@ use std::{
 
 use wsgi_core::directives::{DirConfig, GlobalConfig, ScriptAlias, ServerConfig, ServerId};
 
-use super::{
-    Request, Server,
-    guard::guard,
-    pool::Pool,
-    regex::Regex,
-    text::{self, c_string},
-};
-use crate::{directives, ffi, hooks, resolved::Resolved};
+use super::{Request, Server, guard::guard, pool::Pool, regex::Regex};
+use crate::{ffi, hooks, resolved::Resolved};
 
 /// What exists once in a configuration.
 #[derive(Default)]
@@ -111,6 +106,19 @@ pub(crate) fn server_state<'c>(server: Server<'c>) -> Option<&'c ServerState> {
     // SAFETY: null, or the ServerState that create_server/merge_server made in the configuration
     // pool, which lives for 'c.
     unsafe { state.cast::<ServerState>().as_ref() }
+}
+
+/// Our record of a server whose lines are being read.
+///
+/// # Safety
+/// httpd is reading its configuration, and nobody holds the record.
+pub(super) unsafe fn writable_server_state<'c>(server: Server<'c>) -> Option<&'c mut ServerState> {
+    // SAFETY: the vector of a live server.
+    let vector = unsafe { (*server.as_ptr()).module_config };
+    // SAFETY: a live vector.
+    let state = unsafe { record_in(vector) };
+    // SAFETY: made by create_server; the caller promises that nobody else uses it.
+    unsafe { state.cast::<ServerState>().as_mut() }
 }
 
 /// Our record of a directory vector.
@@ -220,175 +228,6 @@ fn keep<T: 'static>(pool: Option<Pool<'_>>, value: T) -> *mut c_void {
         Some(pool) => ptr::from_ref(pool.own(value)).cast_mut().cast(),
         None => ptr::null_mut(),
     }
-}
-
-/// A line of the configuration, as httpd hands it to a command.
-pub(crate) struct Line<'l> {
-    /// Number in the directive table.
-    pub(crate) directive: usize,
-    /// The rest of the line.
-    pub(crate) arguments: &'l [u8],
-    /// The server it belongs to.
-    pub(crate) server: Server<'l>,
-    /// Where it stands.
-    pub(crate) place: Place,
-    /// Configuration file and line.
-    pub(crate) origin: (&'l CStr, u32),
-    /// The text httpd shows when the place is one that no global directive may stand in.
-    pub(crate) misplaced: Option<&'l CStr>,
-}
-
-/// Where a line stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Outside of directory-like sections.
-    Server,
-    /// In a directory-like section.
-    Section,
-    /// In a .htaccess file.
-    Htaccess,
-}
-
-/// What httpd is to read after a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
-    /// The next line.
-    NextLine,
-    /// The lines inside of the section that the line opens.
-    LinesInside,
-}
-
-/// The command of every directive.
-pub(crate) unsafe extern "C" fn command(
-    parameters: *mut ffi::cmd_parms,
-    section: *mut c_void,
-    arguments: *const c_char,
-) -> *const c_char {
-    guard("directive", || {
-        // SAFETY: httpd passes live parameters for the length of the call.
-        let Some(parameters) = (unsafe { parameters.as_mut() }) else { return ptr::null() };
-        // SAFETY: for commands of a module that has create_dir, `section` is its record of the
-        // section (or of the server's defaults), and nobody else uses it while httpd reads.
-        let dir = unsafe { section.cast::<DirState>().as_mut() };
-        // SAFETY: see `run_command`.
-        unsafe { run_command(parameters, dir, arguments) }
-    })
-}
-
-/// Our record of the server whose lines are being read, if they write to it.
-///
-/// # Safety
-/// At [`Place::Server`], httpd is reading its configuration and nobody holds the record.
-unsafe fn writable_server_state<'c>(
-    server: Server<'c>,
-    place: Place,
-) -> Option<&'c mut ServerState> {
-    if place != Place::Server {
-        return None;
-    }
-    // SAFETY: the vector of a live server.
-    let vector = unsafe { (*server.as_ptr()).module_config };
-    // SAFETY: a live vector.
-    let state = unsafe { record_in(vector) };
-    // SAFETY: made by create_server; the caller promises that nobody else uses it.
-    unsafe { state.cast::<ServerState>().as_mut() }
-}
-
-/// # Safety
-/// `parameters` and `arguments` are those of a command.
-unsafe fn run_command(
-    parameters: &mut ffi::cmd_parms,
-    dir: Option<&mut DirState>,
-    arguments: *const c_char,
-) -> *const c_char {
-    // SAFETY: the server and pools of the parameters are live during the command.
-    let server = unsafe { Server::new(parameters.server) };
-    // SAFETY: as above.
-    let pool = unsafe { Pool::new(parameters.pool) };
-    let (Some(server), Some(pool), Some(dir)) = (server, pool, dir) else {
-        return c"mod_wsgi_rs: no configuration record".as_ptr();
-    };
-    // SAFETY: NUL-terminated rest of the line.
-    let arguments = unsafe { text::bytes(arguments) };
-    // SAFETY: the command record is one of `COMMANDS`, whose data is its number.
-    let directive = unsafe { (*parameters.cmd).cmd_data } as usize;
-    let place = place_of(parameters);
-    let Some(main) = server_state(server).map(ServerState::main_handle) else {
-        return c"mod_wsgi_rs: no configuration record".as_ptr();
-    };
-    // SAFETY: in a file that httpd reads at its start nobody else uses the record. (A .htaccess
-    // file is read while other threads use it.)
-    let own = unsafe { writable_server_state(server, place) };
-    // SAFETY: live parameters.
-    let misplaced = unsafe { misplaced(parameters) };
-    let line = Line {
-        directive,
-        arguments,
-        server,
-        place,
-        // SAFETY: live parameters.
-        origin: unsafe { origin(parameters) },
-        misplaced,
-    };
-    match directives::run(&line, main, own, dir) {
-        Ok(After::NextLine) => ptr::null(),
-        Ok(After::LinesInside) => {
-            // SAFETY: live parameters.
-            let error = unsafe { walk_section(parameters) };
-            directives::close_section(server);
-            error
-        }
-        Err(text) => pool.copy_raw(&c_string(text)),
-    }
-}
-
-fn place_of(parameters: &ffi::cmd_parms) -> Place {
-    let in_files = (ffi::RSRC_CONF | ffi::ACCESS_CONF).cast_signed();
-    if parameters.override_ & in_files == 0 {
-        Place::Htaccess
-    } else if parameters.path.is_null() {
-        Place::Server
-    } else {
-        Place::Section
-    }
-}
-
-/// # Safety
-/// `parameters` are those of a command.
-unsafe fn misplaced<'l>(parameters: &mut ffi::cmd_parms) -> Option<&'l CStr> {
-    // SAFETY: live parameters.
-    let text = unsafe { ffi::ap_check_cmd_context(parameters, ffi::GLOBAL_ONLY) };
-    // SAFETY: null or a NUL-terminated text of the command's pool.
-    unsafe { text::optional(text) }
-}
-
-/// # Safety
-/// `parameters` are those of a command.
-unsafe fn origin<'l>(parameters: &ffi::cmd_parms) -> (&'l CStr, u32) {
-    // SAFETY: null or the directive being run.
-    let directive = unsafe { parameters.directive.as_ref() };
-    let Some(directive) = directive else { return (c"", 0) };
-    // SAFETY: null or a NUL-terminated file name of the configuration.
-    let file = unsafe { text::optional(directive.filename) }.unwrap_or_default();
-    (file, u32::try_from(directive.line_num).unwrap_or_default())
-}
-
-/// Reads the lines inside a section, as if they stood where it stands.
-///
-/// # Safety
-/// `parameters` are those of the section's command.
-unsafe fn walk_section(parameters: &mut ffi::cmd_parms) -> *const c_char {
-    let section = parameters.directive;
-    // SAFETY: null or the directive being run.
-    let Some(directive) = (unsafe { section.as_ref() }) else { return ptr::null() };
-    let context = parameters.context;
-    // SAFETY: the lines inside belong to the same configuration; httpd runs their commands.
-    let error = unsafe { ffi::ap_walk_config(directive.first_child, parameters, context) };
-    // Errors of a line inside are reported where it stands, others at the section again.
-    if error.is_null() {
-        parameters.directive = section;
-    }
-    error
 }
 
 /// Called by httpd once the module is loaded, at every start and restart.
