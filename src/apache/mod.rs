@@ -13,6 +13,7 @@
 //! * `log`: the error log.
 //! * `temporary`: files for what does not fit in memory.
 //! * `process`: what the parent process does with other processes.
+//! * `deadline`: a limit for the end of a child.
 //! * `regex`: httpd's regular expressions.
 //! * `scoreboard`: what httpd's children are doing.
 //! * `python_host`: the C-ABI border to the library that hosts CPython.
@@ -25,6 +26,7 @@ pub(crate) mod body;
 pub(crate) mod client_socket;
 pub(crate) mod commands;
 pub(crate) mod connection;
+pub(crate) mod deadline;
 pub(crate) mod exclusive;
 mod file;
 pub(crate) mod guard;

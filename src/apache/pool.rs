@@ -68,6 +68,14 @@ impl<'p> Pool<'p> {
         unsafe { self.register(pointer.cast(), run_boxed) };
     }
 
+    /// Runs `action` when the end of the pool begins: before those of its own pools, and without
+    /// freeing anything.
+    pub(crate) fn as_end_begins<F: Fn() + 'static>(self, action: F) {
+        let data = ptr::from_ref(self.own(action)).cast_mut().cast();
+        // SAFETY: a live pool; it owns the action, and drops it after this was called.
+        unsafe { ffi::apr_pool_pre_cleanup_register(self.as_ptr(), data, Some(run_owned::<F>)) };
+    }
+
     /// # Safety
     /// `cleanup` may be called once with `data` when the pool ends.
     unsafe fn register(
@@ -121,6 +129,16 @@ unsafe extern "C" fn drop_boxed<T>(data: *mut c_void) -> ffi::apr_status_t {
     guard("pool cleanup", || {
         // SAFETY: registered by `own` with a Box<T> that is freed here and nowhere else.
         drop(unsafe { Box::from_raw(data.cast::<T>()) });
+        0
+    })
+}
+
+unsafe extern "C" fn run_owned<F: Fn()>(data: *mut c_void) -> ffi::apr_status_t {
+    guard("pool cleanup", || {
+        // SAFETY: registered by `as_end_begins` with an action of that type, which still lives.
+        if let Some(action) = unsafe { data.cast::<F>().as_ref() } {
+            action();
+        }
         0
     })
 }

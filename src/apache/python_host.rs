@@ -9,8 +9,6 @@ use std::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
-    time::Duration,
 };
 
 use wsgi_core::{
@@ -85,18 +83,9 @@ impl PythonHost {
     }
 
     /// Ends CPython, best effort: not while httpd's threads still run requests (they are not
-    /// ours to wait for), and no longer than `limit`, after which the process ends as it is.
-    pub(crate) fn stop(self, limit: Duration) {
-        if Running::count() > 0 {
-            return;
-        }
-        let watchdog = thread::Builder::new().spawn(move || {
-            thread::sleep(limit);
-            // SAFETY: ends this httpd child, which is exiting anyway, without further handlers.
-            unsafe { libc::_exit(0) };
-        });
-        // Without a watchdog an application could keep the child from ending.
-        if watchdog.is_ok() {
+    /// ours to wait for). An application may take as long as it likes.
+    pub(crate) fn stop(self) {
+        if Running::count() == 0 {
             // SAFETY: a table of our ABI; no request runs.
             unsafe { (self.0.stop)() };
         }

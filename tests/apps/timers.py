@@ -100,6 +100,15 @@ def hang_at_exit(environ):
     return os.getpid()
 
 
+def hang_in_c(environ):
+    """Has the process hang at its end, when nobody asks Python any more."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    library.__cxa_atexit(ctypes.cast(library.pause, ctypes.c_void_p), None, None)
+    return os.getpid()
+
+
 def endless_thread(environ):
     threading.Thread(target=lambda: time.sleep(60)).start()
     return os.getpid()

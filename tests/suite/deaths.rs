@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::daemon::{self, answering};
 use crate::support::process::{Process, users_of};
-use crate::support::{Httpd, Mode, original, poll};
+use crate::support::{Httpd, Mode, conf, original, poll};
 
 /// A server with the process application in a group `app` with these options.
 fn group(options: &str) -> Httpd {
@@ -258,6 +258,28 @@ mod mpm {
     }
 
     one! {
+        fn a_child_of_httpd_that_hangs_at_its_end_is_ended() {
+            ours!("httpd warns three times and kills it after ten seconds");
+            for (path, is_interrupted) in
+                [("/hang_at_exit", false), ("/hang_in_c", false), ("/hang_in_c", true)]
+            {
+                let configured = Httpd::with("WSGIScriptAlias / @apps@/timers.py");
+                let server = configured.mode(Mode::Embedded).one_child().start();
+                let mut connection = server.connect();
+                connection.request("GET", path, &[], b"");
+                connection.response().ok();
+                // The others wait for the threads of requests in progress.
+                if is_interrupted && conf::mpm() == "prefork" {
+                    connection.request("GET", "/blocked?gate", &[], b"");
+                    server.wait_for_out("in-gate");
+                }
+                let start = Instant::now();
+                let wrong = server.stop();
+                assert!(wrong.is_empty(), "{path}: {wrong:?}");
+                assert!(start.elapsed() < Duration::from_secs(6), "{path}: {:?}", start.elapsed());
+            }
+        }
+
         fn a_daemon_killed_under_any_mpm_is_replaced() {
             let server = group("threads=2");
             allow_death(&server);

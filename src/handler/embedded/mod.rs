@@ -7,7 +7,7 @@ mod side;
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use wsgi_core::{
@@ -18,7 +18,7 @@ use wsgi_ipc::scoreboard::Subject;
 
 use crate::{
     apache::{
-        Server,
+        Server, deadline,
         exclusive::Exclusive,
         hook::Status,
         log,
@@ -34,9 +34,9 @@ use crate::{
 use exchange::{ApacheExchange, sending};
 use side::Side;
 
-/// How long the interpreters of a child may take to end; httpd itself kills children that take
-/// some ten seconds.
-const LONGEST_STOP: Duration = Duration::from_secs(3);
+/// Seconds that a child with Python may take to end; httpd warns after somewhat more, and kills it
+/// after some ten.
+const LONGEST_END: u32 = 3;
 
 /// Starts Python in a child, where the configuration can need it.
 pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<'static>) {
@@ -47,13 +47,20 @@ pub(crate) fn child_start(server: Server<'static>, main: &MainState, pool: Pool<
             if let Some(board) = resolved.board.get() {
                 board.child_start();
             }
+            // Not of what the child's applications have forked.
             let child = process::own_pid();
+            let is_child = move || process::own_pid() == child;
+            pool.as_end_begins(move || {
+                if is_child() {
+                    deadline::end_within(LONGEST_END);
+                }
+            });
             pool.at_end(Box::new(move || {
-                if process::own_pid() != child {
+                if !is_child() {
                     return;
                 }
                 if let Some(host) = PythonHost::get() {
-                    host.stop(LONGEST_STOP);
+                    host.stop();
                 }
                 let main = module::server_state(server).map(module::ServerState::main_handle);
                 let resolved = main.and_then(|main| main.resolved.get());

@@ -9,8 +9,9 @@ use super::tree::{File, Tree};
 use crate::project::Project;
 
 /// Signal handlers: they run between any two instructions, where the machinery of a guard has no
-/// place; theirs only write to descriptors.
-const SIGNAL_HANDLERS: &[&str] = &["crates/daemon/src/signals.rs", "crates/daemon/src/fatal.rs"];
+/// place; theirs only write to descriptors, or end the process.
+const SIGNAL_HANDLERS: &[&str] =
+    &["crates/daemon/src/signals.rs", "crates/daemon/src/fatal.rs", "src/apache/deadline.rs"];
 
 /// Findings: `extern "C"` functions with any other body.
 pub(crate) fn check(_: &Project, tree: &Tree) -> Result<Findings> {
