@@ -58,9 +58,9 @@ pub fn resident_size(pid: u32) -> Option<u64> {
 }
 
 /// Whether a thread of this process waits for something else than a processor; also where that cannot
-/// be known.
+/// be known. One that strace or a debugger has stopped (`t`) would run.
 pub fn sleeps(thread: i32) -> bool {
-    stat(&format!("/proc/self/task/{thread}")).is_none_or(|fields| !fields.starts_with('R'))
+    stat(&format!("/proc/self/task/{thread}")).is_none_or(|fields| !fields.starts_with(['R', 't']))
 }
 
 /// Whether a process has ended or is no child of this one. It stays to be reaped.
