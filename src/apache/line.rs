@@ -62,7 +62,7 @@ pub(crate) unsafe extern "C" fn command(
         // SAFETY: for commands of a module that has create_dir, `section` is its record of the
         // section (or of the server's defaults), and nobody else uses it while httpd reads.
         let dir = unsafe { section.cast::<DirState>().as_mut() };
-        // SAFETY: see `run_command`.
+        // SAFETY: httpd passes the parameters and the rest of the line of this command.
         unsafe { run_command(parameters, dir, arguments) }
     })
 }
@@ -83,7 +83,7 @@ unsafe fn run_command(
     };
     // SAFETY: NUL-terminated rest of the line.
     let arguments = unsafe { text::bytes(arguments) };
-    // SAFETY: the command record is one of `COMMANDS`, whose data is its number.
+    // SAFETY: the command record is one of `commands::RECORDS`, whose data is its number.
     let directive = unsafe { (*parameters.cmd).cmd_data } as usize;
     let place = place_of(parameters);
     let Some(main) = module::server_state(server).map(ServerState::main_handle) else {

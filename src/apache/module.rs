@@ -97,15 +97,19 @@ unsafe fn record_in(vector: *const ffi::ap_conf_vector_t) -> *mut c_void {
     unsafe { ffi::ap_get_module_config(vector, module) }
 }
 
-/// Our record of a server.
-pub(crate) fn server_state<'c>(server: Server<'c>) -> Option<&'c ServerState> {
+/// Our record of a server, or null: the ServerState that create_server or merge_server made in the
+/// configuration pool.
+fn server_record(server: Server<'_>) -> *mut ServerState {
     // SAFETY: a live server; its vector holds one slot for each module.
     let vector = unsafe { (*server.as_ptr()).module_config };
     // SAFETY: a live vector.
-    let state = unsafe { record_in(vector) };
-    // SAFETY: null, or the ServerState that create_server/merge_server made in the configuration
-    // pool, which lives for 'c.
-    unsafe { state.cast::<ServerState>().as_ref() }
+    unsafe { record_in(vector) }.cast()
+}
+
+/// Our record of a server.
+pub(crate) fn server_state<'c>(server: Server<'c>) -> Option<&'c ServerState> {
+    // SAFETY: null, or a record that lives as long as the configuration pool, for 'c.
+    unsafe { server_record(server).as_ref() }
 }
 
 /// Our record of a server whose lines are being read.
@@ -113,12 +117,8 @@ pub(crate) fn server_state<'c>(server: Server<'c>) -> Option<&'c ServerState> {
 /// # Safety
 /// httpd is reading its configuration, and nobody holds the record.
 pub(super) unsafe fn writable_server_state<'c>(server: Server<'c>) -> Option<&'c mut ServerState> {
-    // SAFETY: the vector of a live server.
-    let vector = unsafe { (*server.as_ptr()).module_config };
-    // SAFETY: a live vector.
-    let state = unsafe { record_in(vector) };
-    // SAFETY: made by create_server; the caller promises that nobody else uses it.
-    unsafe { state.cast::<ServerState>().as_mut() }
+    // SAFETY: as for `server_state`; the caller promises that nobody else uses it.
+    unsafe { server_record(server).as_mut() }
 }
 
 /// Our record of a directory vector.

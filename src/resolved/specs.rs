@@ -139,12 +139,9 @@ impl Surroundings<'_> {
     fn telemetry(&self, root: Option<&str>) -> Option<TelemetrySpec> {
         let telemetry = &self.typed.telemetry;
         let socket = telemetry.socket.as_deref()?;
-        let seen = root.and_then(|root| chroot::inside(root, socket.as_bytes()));
-        let socket = seen
-            .map_or_else(|| socket.to_owned(), |seen| String::from_utf8_lossy(seen).into_owned());
         let micros = |seconds: f64| Duration::try_from_secs_f64(seconds).map_or(0, microseconds);
         Some(TelemetrySpec {
-            socket,
+            socket: seen_below(root, socket),
             interval: micros(telemetry.interval.unwrap_or(TELEMETRY_INTERVAL)),
             slow_requests: micros(telemetry.slow_requests.unwrap_or(0.0)),
             captures_user_agent: telemetry.capture_user_agent,
@@ -154,20 +151,22 @@ impl Surroundings<'_> {
     /// The scripts to load at start. Below a root directory they have other names there; a name
     /// that does not lead below it is taken for one that holds there.
     fn import_scripts(&self, group: &str, root: Option<&str>) -> Vec<ImportScript> {
-        let seen = |path: &str| {
-            let seen = root.and_then(|root| chroot::inside(root, path.as_bytes()));
-            seen.map_or_else(|| path.to_owned(), |seen| String::from_utf8_lossy(seen).into_owned())
-        };
         let scripts = self.typed.import_scripts.iter();
         scripts
             .filter(|script| script.process_group == group)
             .map(|script| ImportScript {
-                path: seen(&script.path),
+                path: seen_below(root, &script.path),
                 application_group: script.application_group.clone(),
                 is_default: false,
             })
             .collect()
     }
+}
+
+/// The name that a path has for the processes of a group: below a root directory another one.
+fn seen_below(root: Option<&str>, path: &str) -> String {
+    let seen = root.and_then(|root| chroot::inside(root, path.as_bytes()));
+    seen.map_or_else(|| path.to_owned(), |seen| String::from_utf8_lossy(seen).into_owned())
 }
 
 /// The variable HOME.

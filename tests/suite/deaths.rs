@@ -23,14 +23,32 @@ fn allow_death(server: &Httpd) {
     server.allow_log("WSGI0127");
 }
 
+/// Kills the process that answers while it is idle: another one answers then.
+#[track_caller]
+fn kill_idle(server: &Httpd) {
+    let victim = answering(server);
+    victim.signal(libc::SIGKILL);
+    victim.wait_for_end();
+    assert_ne!(pid(server), victim.pid);
+}
+
+/// Kills the process that answers while it has a request, which is answered 502.
+#[track_caller]
+fn kill_at_work(server: &Httpd) -> Process {
+    let victim = answering(server);
+    let mut connection = server.connect();
+    connection.request("GET", "/wait?gate", &[], b"");
+    server.wait_for_out("in-gate");
+    victim.signal(libc::SIGKILL);
+    assert_eq!(connection.response().status(), 502);
+    victim
+}
+
 one! {
     fn a_killed_daemon_is_replaced() {
         let server = group("threads=2");
         allow_death(&server);
-        let first = answering(&server);
-        first.signal(libc::SIGKILL);
-        first.wait_for_end();
-        assert_ne!(pid(&server), first.pid);
+        kill_idle(&server);
         server.wait_for_log("signal 9");
     }
 
@@ -39,11 +57,8 @@ one! {
         let server = group("threads=2");
         allow_death(&server);
         for _ in 0..3 {
-            let first = answering(&server);
             let start = Instant::now();
-            first.signal(libc::SIGKILL);
-            first.wait_for_end();
-            assert_ne!(pid(&server), first.pid);
+            kill_idle(&server);
             assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
         }
     }
@@ -51,12 +66,7 @@ one! {
     fn the_request_in_flight_of_a_killed_daemon_is_502() {
         let server = group("threads=2");
         allow_death(&server);
-        let victim = answering(&server);
-        let mut connection = server.connect();
-        connection.request("GET", "/wait?gate", &[], b"");
-        server.wait_for_out("in-gate");
-        victim.signal(libc::SIGKILL);
-        assert_eq!(connection.response().status(), 502);
+        let victim = kill_at_work(&server);
         assert_ne!(pid(&server), victim.pid);
     }
 
@@ -65,12 +75,7 @@ one! {
         let server = group("threads=2");
         server.expect_log("WSGI0146");
         allow_death(&server);
-        let victim = answering(&server);
-        let mut connection = server.connect();
-        connection.request("GET", "/wait?gate", &[], b"");
-        server.wait_for_out("in-gate");
-        victim.signal(libc::SIGKILL);
-        assert_eq!(connection.response().status(), 502);
+        kill_at_work(&server);
         let line = server.wait_for_log("WSGI0146").line;
         assert!(line.contains("signal 9") || line.contains("SIGKILL"), "{line}");
         assert!(line.contains("/wait"), "{line}");
@@ -79,12 +84,7 @@ one! {
     fn a_started_request_is_never_sent_twice() {
         let server = group("threads=2");
         allow_death(&server);
-        let victim = answering(&server);
-        let mut connection = server.connect();
-        connection.request("GET", "/wait?gate", &[], b"");
-        server.wait_for_out("in-gate");
-        victim.signal(libc::SIGKILL);
-        assert_eq!(connection.response().status(), 502);
+        kill_at_work(&server);
         server.open_gate("gate");
         pid(&server);
         assert_eq!(server.out("in-gate"), "x", "the application was called again");
@@ -283,10 +283,7 @@ mod mpm {
         fn a_daemon_killed_under_any_mpm_is_replaced() {
             let server = group("threads=2");
             allow_death(&server);
-            let first = answering(&server);
-            first.signal(libc::SIGKILL);
-            first.wait_for_end();
-            assert_ne!(pid(&server), first.pid);
+            kill_idle(&server);
         }
     }
 }
